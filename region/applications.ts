@@ -1,0 +1,67 @@
+import { createEvents, type Events } from './services/events.ts';
+import { createFunctions, type Functions } from './services/functions.ts';
+import { createQueues, type Queues } from './services/queues.ts';
+import { type KindsOptions, resourceKinds } from './services/stack-kinds.ts';
+import { createStacks, type Stacks } from './services/stacks.ts';
+import type { World } from './world.ts';
+
+export interface ApplicationOptions extends Pick<KindsOptions, 'endpoint' | 'unpack'> {
+  /** Executions at once; a new AWS account has 10. */
+  concurrency?: number;
+  /** Sees each log line of each function. */
+  onLog?(functionName: string, line: string): void;
+}
+
+/** What runs an application in a world: Lambda, EventBridge, SQS, and CloudFormation to deploy it with. */
+export interface Applications {
+  functions: Functions;
+  events: Events;
+  queues: Queues;
+  stacks: Stacks;
+  close(): Promise<void>;
+}
+
+const defaultConcurrency = 10;
+const retryDelaysMs = { real: [60_000, 120_000], fast: [1_000, 2_000] };
+
+/** Adds the services to the world, which must have been made with sandboxes. */
+export function addApplications(world: World, options: ApplicationOptions): Applications {
+  const { clock, ids, pace, sandboxes } = world;
+  if (!sandboxes) throw new Error('the world was made without sandboxes');
+  const queues = createQueues();
+  const functions = createFunctions({
+    clock,
+    sandboxes,
+    newId: ids.uuid,
+    concurrency: options.concurrency ?? defaultConcurrency,
+    // A schedule that ticks faster than its rule says is what tells a fast region from a real one.
+    retryDelaysMs: pace.scheduleTickMs === undefined ? retryDelaysMs.real : retryDelaysMs.fast,
+    send: queues.send,
+    ...(options.onLog && { onLog: options.onLog }),
+  });
+  const events = createEvents({
+    clock,
+    newId: ids.uuid,
+    scheduleTickMs: pace.scheduleTickMs,
+    publish: world.publish,
+    functions,
+    queues,
+  });
+  const stacks = createStacks({
+    clock,
+    ids,
+    kinds: resourceKinds({ world, functions, events, queues, ...options }),
+  });
+  world.onEvent(events.deliver);
+  for (const { service } of [functions, events, stacks]) world.add(service);
+  return {
+    functions,
+    events,
+    queues,
+    stacks,
+    async close() {
+      events.close();
+      await functions.close();
+    },
+  };
+}

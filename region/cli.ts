@@ -1,0 +1,104 @@
+import { parseArgs } from 'node:util';
+import { aws } from './commands/aws.ts';
+import { client } from './commands/client.ts';
+import { down } from './commands/down.ts';
+import { environment } from './commands/environment.ts';
+import { logs } from './commands/logs.ts';
+import { shell } from './commands/shell.ts';
+import { status } from './commands/status.ts';
+import { up } from './commands/up.ts';
+import { defaultPort } from './state.ts';
+
+export interface CommandInput {
+  port: number;
+  options: Record<string, string | boolean | undefined>;
+  /** What isn't an option. */
+  words: string[];
+  /** All that stands behind `--`. */
+  command: string[];
+}
+
+interface Command {
+  options?: Record<string, { type: 'string' | 'boolean'; short?: string }>;
+  /** How many words it takes at most. */
+  words?: number;
+  /** Resolves to the exit status. */
+  run(input: CommandInput): Promise<number>;
+}
+
+const commands: Record<string, Command> = {
+  up: { options: { pace: { type: 'string' }, package: { type: 'string' } }, run: up },
+  down: { run: down },
+  status: { run: status },
+  logs: { options: { follow: { type: 'boolean', short: 'f' } }, words: 1, run: logs },
+  env: { run: environment },
+  aws: { run: aws },
+  shell: { words: 1, run: shell },
+  client: { options: { from: { type: 'string' } }, run: client },
+};
+
+const usage = `A local AWS region with a fleet of Squid proxies in it.
+
+  npm run region -- up [--pace real] [--port N] [--package DIR]
+  npm run region -- down                 ends it and removes everything
+  npm run region -- status               the fleet's instances and what is live
+  npm run region -- logs [FUNCTION] [-f] what the functions log
+  npm run region -- env                  exports for this shell
+  npm run region -- aws ARGUMENTS        the AWS CLI against the region
+  npm run region -- shell i-... [-- COMMAND...]
+  npm run --silent region -- client [--from ADDRESS] -- COMMAND...
+                                         runs it as an on-premises machine
+
+Every command takes --port N for a region on another port than ${defaultPort}.
+`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: string[]): Promise<number> {
+  const [name = '', ...rest] = words;
+  const command = commands[name];
+  if (!command) {
+    process.stderr.write(
+      ['', 'help', '--help', '-h'].includes(name) ? usage : `no command ${name}\n\n${usage}`,
+    );
+    return name === '' || !/help|-h/.test(name) ? 2 : 0;
+  }
+  // npm runs scripts in the project's folder; files are meant to be those of the caller's.
+  if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
+  try {
+    return await command.run(readInput(name, command, rest));
+  } catch (error) {
+    process.stderr.write(`region ${name}: ${(error as Error).message}\n`);
+    return (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+  }
+}
+
+function readInput(name: string, command: Command, words: string[]): CommandInput {
+  // The AWS CLI has options of its own, so only a leading --port is the region's.
+  const own = name === 'aws' ? leadingPort(words) : separator(words);
+  const { values, positionals } = parseArgs({
+    args: words.slice(0, own),
+    options: { port: { type: 'string' }, ...command.options },
+    allowPositionals: (command.words ?? 0) > 0,
+  });
+  if (positionals.length > (command.words ?? 0)) throw new Error(`what is ${positionals.at(-1)}?`);
+  const port = Number(values.port ?? defaultPort);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Error(`${values.port} is no port`);
+  const behind = words.slice(own);
+  return {
+    port,
+    options: values,
+    words: positionals,
+    command: behind[0] === '--' ? behind.slice(1) : behind,
+  };
+}
+
+function leadingPort([first = '']: string[]): number {
+  if (first === '--port') return 2;
+  return first.startsWith('--port=') ? 1 : 0;
+}
+
+function separator(words: string[]): number {
+  const at = words.indexOf('--');
+  return at < 0 ? words.length : at;
+}

@@ -1,0 +1,26 @@
+import { rmSync } from 'node:fs';
+import type { CommandInput } from '../cli.ts';
+import { cleanUp } from '../network/processes.ts';
+import { networkDirectory, readRecord, stateDirectory } from '../state.ts';
+
+const endTimeoutMs = 20_000;
+
+/** Ends the region on the port; removes also what a region that was killed has left. */
+export async function down({ port }: CommandInput): Promise<number> {
+  const directory = stateDirectory(port);
+  const record = readRecord(directory);
+  if (record?.alive) await endProcess(directory, record.pid);
+  await cleanUp(networkDirectory(directory));
+  rmSync(directory, { recursive: true, force: true });
+  process.stderr.write(record ? `the region on port ${port} is gone\n` : `no region was on port ${port}\n`);
+  return 0;
+}
+
+async function endProcess(directory: string, pid: number): Promise<void> {
+  process.kill(pid, 'SIGTERM');
+  for (const start = Date.now(); readRecord(directory)?.alive; ) {
+    // Its processes are on the record, so a region that hangs can be removed without its help.
+    if (Date.now() - start > endTimeoutMs) return void process.kill(pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

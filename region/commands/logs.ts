@@ -1,0 +1,39 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { CommandInput } from '../cli.ts';
+import { functionLogFile, runningRegion } from '../state.ts';
+
+const pollMs = 200;
+
+/** Prints what the functions logged, of one function or of all; with --follow until it is interrupted. */
+export async function logs({ port, options, words: [wanted] }: CommandInput): Promise<number> {
+  const { directory } = runningRegion(port);
+  let file: number;
+  try {
+    file = openSync(functionLogFile(directory), 'r');
+  } catch {
+    process.stderr.write('no function has run yet\n');
+    return 0;
+  }
+  let offset = 0;
+  let partial = Buffer.alloc(0);
+  do {
+    const chunk = Buffer.alloc(fstatSync(file).size - offset);
+    offset += readSync(file, chunk, 0, chunk.length, offset);
+    const bytes = Buffer.concat([partial, chunk]);
+    const end = bytes.lastIndexOf('\n') + 1;
+    partial = bytes.subarray(end);
+    print(bytes.toString('utf8', 0, end), wanted);
+    if (options.follow) await new Promise((resolve) => setTimeout(resolve, pollMs));
+  } while (options.follow);
+  closeSync(file);
+  return 0;
+}
+
+/** `admit` stands for `shoal-admit` too. */
+function print(text: string, wanted: string | undefined): void {
+  for (const entry of text.split('\n').filter(Boolean)) {
+    const { at, function: name, line } = JSON.parse(entry) as { at: string; function: string; line: string };
+    if (wanted !== undefined && name !== wanted && !name.endsWith(`-${wanted}`)) continue;
+    process.stdout.write(`${at}  ${wanted === undefined ? `${name}  ` : ''}${line}\n`);
+  }
+}

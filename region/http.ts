@@ -1,0 +1,70 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HttpResponse, type IHttpRequest } from '@smithy/core/protocols';
+import type { Wire } from './wire.ts';
+
+/** Serves the wire on 127.0.0.1. Port 0 takes a free one. Rejects with EADDRINUSE when it is taken. */
+export async function listen(wire: Wire, port: number): Promise<{ port: number; close(): Promise<void> }> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      return; // The client went away in the middle of its request.
+    }
+    const url = new URL(request.url ?? '/', 'http://region');
+    const answer = await wire.handle({
+      method: request.method ?? 'GET',
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, `${value}`])),
+      body: Buffer.concat(chunks),
+    });
+    response.writeHead(answer.statusCode, { ...answer.headers, 'content-length': answer.body.length });
+    response.end(answer.body);
+  });
+  // An SDK keeps its connections; closing them early races with its next request.
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/**
+ * A `requestHandler` for SDK clients that calls the wire without a socket, so that it also works on
+ * virtual time. It sends no Date header, which would move the SDK's signing clock.
+ */
+export function requestHandler(wire: Wire) {
+  return {
+    async handle(request: IHttpRequest): Promise<{ response: HttpResponse }> {
+      const body = request.body ?? new Uint8Array();
+      const answer = await wire.handle({
+        method: request.method,
+        path: request.path,
+        query: Object.fromEntries(
+          Object.entries(request.query ?? {}).map(([name, value]) => [name, `${value}`]),
+        ),
+        headers: Object.fromEntries(
+          Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+        ),
+        // The SDK's own byte arrays warn when they are taken for text.
+        body:
+          typeof body === 'string'
+            ? Buffer.from(body)
+            : Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+      });
+      return { response: new HttpResponse(answer) };
+    },
+    updateHttpClientConfig(): void {},
+    httpHandlerConfigs: () => ({}),
+  };
+}

@@ -1,0 +1,69 @@
+import type { Pace } from './pace.ts';
+import type { Clock, Host, Hosts } from './ports.ts';
+
+/** What EC2 knows of an instance. Auto Scaling launches and terminates, the others look on. */
+export interface Instance {
+  readonly instanceId: string;
+  readonly zone: string;
+  state: 'pending' | 'running' | 'shutting-down' | 'terminated';
+  /** There from `running` on. */
+  host: Host | undefined;
+  /** Milliseconds since the epoch; when its SSM agent is (or will be) online. */
+  agentOnlineAt: number;
+  /** From its group's tags that propagate at launch. */
+  tags: Record<string, string>;
+}
+
+export interface Instances {
+  get(instanceId: string): Instance | undefined;
+  all(): Instance[];
+  /** Rejects when the host can't be had. */
+  launch(instanceId: string, zone: string, tags: Record<string, string>): Promise<Instance>;
+  /** Ends the instance at once, as EC2's TerminateInstances would; safe twice. */
+  terminate(instanceId: string): Promise<void>;
+  /** Runs when an instance has left `running`. */
+  onGone(listener: (instance: Instance) => void): void;
+}
+
+export function createInstances(options: { clock: Clock; pace: Pace; hosts: Hosts }): Instances {
+  const { clock, pace, hosts } = options;
+  const instances = new Map<string, Instance>();
+  const listeners: ((instance: Instance) => void)[] = [];
+  return {
+    get: (instanceId) => instances.get(instanceId),
+    all: () => [...instances.values()],
+    onGone: (listener) => void listeners.push(listener),
+    async launch(instanceId, zone, tags) {
+      const instance: Instance = {
+        instanceId,
+        zone,
+        state: 'pending',
+        host: undefined,
+        agentOnlineAt: Number.POSITIVE_INFINITY,
+        tags,
+      };
+      instances.set(instanceId, instance);
+      try {
+        instance.host = await hosts.launch({ instanceId, zone });
+      } catch (cause) {
+        instance.state = 'terminated';
+        throw cause;
+      }
+      // It may have been terminated while its host came up.
+      if (instance.state !== 'pending') await instance.host.terminate();
+      else {
+        instance.state = 'running';
+        instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
+      }
+      return instance;
+    },
+    async terminate(instanceId) {
+      const instance = instances.get(instanceId);
+      if (!instance || instance.state === 'shutting-down' || instance.state === 'terminated') return;
+      instance.state = 'shutting-down';
+      for (const listener of listeners) listener(instance);
+      await instance.host?.terminate();
+      instance.state = 'terminated';
+    },
+  };
+}

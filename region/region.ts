@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { type Applications, addApplications } from './applications.ts';
+import { machineClock } from './clock.ts';
+import { createNamespaceHosts } from './hosts/namespaces.ts';
+import { listen } from './http.ts';
+import { s3Name } from './network/addresses.ts';
+import { type ClientOptions, type ClientResult, runAsClient } from './network/client.ts';
+import { createNetwork, type Network } from './network/network.ts';
+import { fast, real } from './pace.ts';
+import { createProcessSandboxes } from './sandbox-process.ts';
+import { functionLogFile, networkDirectory } from './state.ts';
+import { readTemplate } from './template.ts';
+import { createWorld, type World } from './world.ts';
+import { unzip } from './zip.ts';
+
+export interface RegionOptions {
+  port: number;
+  pace: 'fast' | 'real';
+  /** Holds `.serverless/` (the packaged operator) and `infra/fleet.yml`. */
+  packageDirectory: string;
+  /** For everything that the region keeps; made, and removed by `close`. */
+  stateDirectory: string;
+  /** Executions of functions at once; 10 by default, as in a new account. */
+  concurrency?: number;
+  /** Hears what is being done, a line at a time. */
+  progress?(line: string): void;
+}
+
+/** A whole region in this process, with real hosts. The operator and the fleet `demo` are deployed in it. */
+export interface Region extends Pick<Applications, 'functions' | 'queues' | 'stacks'> {
+  /** http://127.0.0.1:PORT */
+  endpoint: string;
+  world: World;
+  network: Network;
+  /** Runs a command as an on-premises machine and collects what it prints. */
+  client(options: Omit<ClientOptions, 'stdio'>): Promise<ClientResult>;
+  /** Ends and removes everything. Safe twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a region and deploys the operator and the fleet, whose first instances are still to come.
+ * Rejects when the port is taken, the package is missing or a template has what the region doesn't know;
+ * nothing is left behind then.
+ */
+export async function startRegion(options: RegionOptions): Promise<Region> {
+  const { stateDirectory, progress = () => {} } = options;
+  const endings: (() => unknown)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= endAll(endings);
+    return closing;
+  };
+  try {
+    await refuseTakenPort(options.port);
+    mkdirSync(stateDirectory, { recursive: true });
+    progress('making the network: a VPC, its balancer, an S3 endpoint');
+    const network = await createNetwork(networkDirectory(stateDirectory));
+    endings.push(network.close);
+    const world = createWorld({
+      clock: machineClock,
+      pace: { fast, real }[options.pace],
+      hosts: createNamespaceHosts(network),
+      balancer: network.balancer,
+      sandboxes: createProcessSandboxes(),
+    });
+    endings.push(world.close);
+    const http = await listen(world.wire, options.port);
+    endings.push(http.close);
+    const endpoint = `http://127.0.0.1:${http.port}`;
+    const applications = addApplications(world, {
+      endpoint,
+      unpack: (zipName, functionName) => unpack(options, zipName, functionName),
+      onLog: (functionName, line) => writeLog(stateDirectory, functionName, line),
+      ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+    });
+    endings.push(applications.close);
+    deploy(applications, options, progress);
+    return {
+      ...applications,
+      endpoint,
+      world,
+      network,
+      client: (command) => runAsClient(networkDirectory(stateDirectory), command),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The stack parameters that make the operator as fast as the region; `real` takes the template's defaults. */
+const operatorParameters = {
+  fast: { DebounceSeconds: '1', AskSeconds: '20', BalancerLagSeconds: '2', PollSeconds: '0.1' },
+  real: {},
+};
+
+const fleetParameters = {
+  FleetName: 'demo',
+  VpcId: 'vpc-region',
+  SubnetIds: 'subnet-a,subnet-c,subnet-d',
+  ClientCidrs: '172.31.0.0/24',
+  ProbeUrl: `https://${s3Name}`,
+  MinSize: '0',
+  MaxSize: '20',
+  DesiredCapacity: '2',
+  DeregistrationDelay: '20',
+};
+
+function deploy(
+  { stacks }: Applications,
+  { packageDirectory, pace }: RegionOptions,
+  progress: (line: string) => void,
+) {
+  const read = (file: string) => {
+    try {
+      return readFileSync(join(packageDirectory, file), 'utf8');
+    } catch (cause) {
+      throw new Error(`${join(packageDirectory, file)} is missing: npm run package makes it`, { cause });
+    }
+  };
+  progress('deploying the operator: stack shoal');
+  const operator = readTemplate(read('.serverless/cloudformation-template-update-stack.json'));
+  stacks.deploy('shoal', operator, operatorParameters[pace]);
+  progress('deploying the fleet: stack demo');
+  stacks.deploy('demo', readTemplate(read('infra/fleet.yml')), fleetParameters);
+}
+
+function unpack({ packageDirectory, stateDirectory }: RegionOptions, zipName: string, functionName: string) {
+  const file = join(packageDirectory, '.serverless', zipName);
+  const directory = join(stateDirectory, 'functions', functionName);
+  unzip(file, directory);
+  const zip = readFileSync(file);
+  return { directory, size: zip.length, sha256: createHash('sha256').update(zip).digest('base64') };
+}
+
+function writeLog(stateDirectory: string, functionName: string, line: string): void {
+  const entry = { at: new Date().toISOString(), function: functionName, line };
+  appendFileSync(functionLogFile(stateDirectory), `${JSON.stringify(entry)}\n`);
+}
+
+/** Ends in the reverse order of the start, all of it, whatever one of the endings says. */
+async function endAll(endings: (() => unknown)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const end of endings.splice(0).reverse()) {
+    try {
+      await end();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'ending the region');
+}
+
+/** Before anything else is touched: the directory of a living region on this port must stay whole. */
+async function refuseTakenPort(port: number): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = `port ${port} of 127.0.0.1 is taken: choose another one with --port`;
+      reject(cause.code === 'EADDRINUSE' ? new Error(taken, { cause }) : cause);
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}

@@ -1,0 +1,131 @@
+import { AwsError } from '../service.ts';
+import type { Context } from '../world.ts';
+
+export type Transition = 'autoscaling:EC2_INSTANCE_LAUNCHING' | 'autoscaling:EC2_INSTANCE_TERMINATING';
+export type Result = 'CONTINUE' | 'ABANDON';
+
+export interface Hook {
+  name: string;
+  transition: Transition;
+  heartbeatTimeoutSeconds: number;
+  defaultResult: Result;
+  notificationMetadata?: string;
+}
+
+/** One hook's hold on one instance. Gone from its instance once it is completed or has expired. */
+export interface LifecycleAction {
+  token: string;
+  hook: Hook;
+  /** Restarts the hook's time-out. */
+  heartbeat(): void;
+  complete(result: Result): void;
+  cancel(): void;
+}
+
+export interface Held {
+  instanceId: string;
+  state: string;
+  actions: LifecycleAction[];
+}
+
+/**
+ * Holds an instance for every hook of a transition, all at once, and tells when and how it ended. One
+ * ABANDON ends the others' hold as well.
+ */
+export function hold(
+  context: Context,
+  group: { name: string; arn: string; hooks: Hook[] },
+  held: Held,
+  transition: Transition,
+  done: (result: Result, reason: string) => void,
+): void {
+  const hooks = group.hooks.filter((hook) => hook.transition === transition);
+  if (hooks.length === 0) {
+    done('CONTINUE', '');
+    return;
+  }
+  const launching = transition === 'autoscaling:EC2_INSTANCE_LAUNCHING';
+  held.state = launching ? 'Pending:Wait' : 'Terminating:Wait';
+  const end = (action: LifecycleAction, result: Result, how: string) => {
+    action.cancel();
+    held.actions = held.actions.filter((other) => other !== action);
+    if (result === 'ABANDON') release(held);
+    if (held.actions.length === 0) done(result, `Lifecycle Action with token ${action.token} was ${how}`);
+  };
+  held.actions = hooks.map((hook) => startAction(context, hook, end));
+  for (const { token, hook } of held.actions) {
+    context.publish({
+      source: 'aws.autoscaling',
+      'detail-type': `EC2 Instance-${launching ? 'launch' : 'terminate'} Lifecycle Action`,
+      resources: [group.arn],
+      detail: {
+        LifecycleActionToken: token,
+        AutoScalingGroupName: group.name,
+        LifecycleHookName: hook.name,
+        EC2InstanceId: held.instanceId,
+        LifecycleTransition: transition,
+        ...(hook.notificationMetadata === undefined
+          ? {}
+          : { NotificationMetadata: hook.notificationMetadata }),
+        Origin: launching ? 'EC2' : 'AutoScalingGroup',
+        Destination: launching ? 'AutoScalingGroup' : 'EC2',
+      },
+    });
+  }
+}
+
+/** Lets go of an instance without completing anything. */
+export function release(held: Held): void {
+  for (const action of held.actions) action.cancel();
+  held.actions = [];
+}
+
+/** The action a caller means by its token or by its instance's id. */
+export function findAction(
+  members: Held[],
+  request: { LifecycleHookName: string; LifecycleActionToken?: string; InstanceId?: string },
+): LifecycleAction {
+  const { LifecycleActionToken: token, InstanceId: instanceId } = request;
+  if (token === undefined && instanceId === undefined) {
+    throw new AwsError(
+      'ValidationError',
+      'Either a lifecycle action token or an instance ID must be specified',
+    );
+  }
+  for (const member of members) {
+    if (instanceId !== undefined && member.instanceId !== instanceId) continue;
+    for (const action of member.actions) {
+      if (action.hook.name !== request.LifecycleHookName) continue;
+      if (token === undefined || action.token === token) return action;
+    }
+  }
+  const named = token === undefined ? `instance ID ${instanceId}` : `token ${token}`;
+  throw new AwsError('ValidationError', `No active Lifecycle Action found with ${named}`);
+}
+
+/** The longest that heartbeats can hold an instance. */
+export const globalTimeoutSeconds = (hook: Hook): number =>
+  Math.min(48 * 3600, 100 * hook.heartbeatTimeoutSeconds);
+
+function startAction(
+  context: Context,
+  hook: Hook,
+  end: (action: LifecycleAction, result: Result, how: string) => void,
+): LifecycleAction {
+  const { clock } = context;
+  const lastMoment = clock.now() + globalTimeoutSeconds(hook) * 1000;
+  let stop = () => {};
+  const action: LifecycleAction = {
+    token: context.ids.uuid(),
+    hook,
+    heartbeat() {
+      stop();
+      const ms = Math.min(hook.heartbeatTimeoutSeconds * 1000, lastMoment - clock.now());
+      stop = clock.after(ms, () => end(action, hook.defaultResult, 'abandoned: Heartbeat Timeout Elapsed'));
+    },
+    complete: (result) => end(action, result, `completed with ${result} Result`),
+    cancel: () => stop(),
+  };
+  action.heartbeat();
+  return action;
+}

@@ -1,0 +1,200 @@
+import * as model from '@aws-sdk/client-cloudformation';
+import { page } from '../pages.ts';
+import type { Clock } from '../ports.ts';
+import { AwsError, account, arn, region, type Service, zones } from '../service.ts';
+import {
+  creationOrder,
+  evaluateOutputs,
+  resolveConditions,
+  resolveParameters,
+  type Template,
+} from '../template.ts';
+import { evaluate, type Scope, TemplateError } from '../template-intrinsics.ts';
+
+/** One resource to create, its properties evaluated. */
+export interface ResourceRequest {
+  /** The name CloudFormation makes up where the template gives none: stack, logical id and chance. */
+  generatedName: string;
+  properties: Record<string, unknown>;
+}
+
+/** What Ref and Fn::GetAtt answer for a resource. */
+export interface CreatedResource {
+  id: string;
+  attributes: Record<string, unknown>;
+}
+
+export interface ResourceKind {
+  /** The properties it takes; any other one is refused. Without it, every property is only recorded. */
+  properties?: readonly string[];
+  create(request: ResourceRequest): CreatedResource;
+}
+
+export interface StackResource extends CreatedResource {
+  type: string;
+  properties: Record<string, unknown>;
+}
+
+export interface Stack {
+  id: string;
+  name: string;
+  createdAt: number;
+  parameters: Record<string, string | string[]>;
+  outputs: ReturnType<typeof evaluateOutputs>;
+  /** By logical id. */
+  resources: Map<string, StackResource>;
+}
+
+export interface Stacks {
+  service: Service;
+  /**
+   * Creates a stack and all its resources, each after those it refers to. Throws an error that names the
+   * resource for whatever the region doesn't know; what was created by then stays.
+   */
+  deploy(name: string, template: Template, parameters: Record<string, string>): Stack;
+  stack(name: string): Stack | undefined;
+}
+
+export interface StacksOptions {
+  clock: Clock;
+  ids: { uuid(): string; hex(digits: number): string };
+  kinds: Record<string, ResourceKind>;
+}
+
+const pageSize = 100;
+
+/** CloudFormation: stacks made from templates. */
+export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
+  const stacks = new Map<string, Stack>();
+
+  const deploy: Stacks['deploy'] = (name, template, given) => {
+    if (stacks.has(name)) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);
+    const stack: Stack = {
+      id: arn('cloudformation', `stack/${name}/${ids.uuid()}`),
+      name,
+      createdAt: clock.now(),
+      parameters: resolveParameters(template, given, storedImage),
+      outputs: [],
+      resources: new Map(),
+    };
+    const scope = scopeOf(stack, template, [...stacks.values()]);
+    const conditions = resolveConditions(template, scope);
+    const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
+    for (const logicalId of creationOrder(template, conditions)) {
+      const { Type: type, Properties = {} } = template.Resources[logicalId]!;
+      try {
+        const properties = evaluate(Properties, full) as Record<string, unknown>;
+        const generatedName = `${name}-${logicalId}-${ids.hex(12).toUpperCase()}`;
+        const created = create(kinds, type, { generatedName, properties });
+        stack.resources.set(logicalId, { ...created, type, properties });
+      } catch (cause) {
+        const reason = (cause as Error).message;
+        throw new Error(`stack ${name}, resource ${logicalId} (${type}): ${reason}`, { cause });
+      }
+    }
+    stack.outputs = evaluateOutputs(template, full);
+    stacks.set(name, stack);
+    return stack;
+  };
+
+  return {
+    deploy,
+    stack: (name) => stacks.get(name),
+    service: {
+      name: 'cloudformation',
+      model,
+      client: new model.CloudFormationClient({ region }),
+      operations: { DescribeStacks: (input) => describeStacks([...stacks.values()], input) },
+      limits: { DescribeStacks: { StackName: { min: 1 }, NextToken: { min: 1, max: 1024 } } },
+    },
+  };
+}
+
+function create(kinds: StacksOptions['kinds'], type: string, request: ResourceRequest): CreatedResource {
+  const kind = kinds[type];
+  if (!kind) throw new TemplateError('this resource type is not known to the region');
+  const unknown = Object.keys(request.properties).find(
+    (property) => kind.properties?.includes(property) === false,
+  );
+  if (unknown) throw new TemplateError(`property ${unknown} is not known to the region`);
+  return kind.create(request);
+}
+
+function scopeOf(stack: Stack, template: Template, others: Stack[]): Omit<Scope, 'condition'> {
+  const pseudo: Record<string, unknown> = {
+    'AWS::AccountId': account,
+    'AWS::Partition': 'aws',
+    'AWS::Region': region,
+    'AWS::StackId': stack.id,
+    'AWS::StackName': stack.name,
+    'AWS::URLSuffix': 'amazonaws.com',
+    'AWS::NotificationARNs': [],
+  };
+  return {
+    zones: [...zones],
+    ref(name) {
+      const value = stack.parameters[name] ?? pseudo[name] ?? stack.resources.get(name)?.id;
+      if (value === undefined) throw new TemplateError(`Ref ${name} is unresolved`);
+      return value;
+    },
+    attribute(logicalId, attribute) {
+      const value = stack.resources.get(logicalId)?.attributes[attribute];
+      if (value === undefined) throw new TemplateError(`Fn::GetAtt ${logicalId}.${attribute} is unresolved`);
+      return value;
+    },
+    exported(name) {
+      const output = others.flatMap(({ outputs }) => outputs).find(({ exportName }) => exportName === name);
+      if (!output) throw new TemplateError(`No export named ${name} found`);
+      return output.value;
+    },
+    mapping(map, first, second) {
+      const value = template.Mappings?.[map]?.[first]?.[second];
+      if (value === undefined)
+        throw new TemplateError(`Fn::FindInMap ${map}.${first}.${second} is unresolved`);
+      return value;
+    },
+  };
+}
+
+function holds(conditions: Record<string, boolean>, name: string): boolean {
+  const value = conditions[name];
+  if (value === undefined) throw new TemplateError(`Unresolved condition ${name}`);
+  return value;
+}
+
+/** AWS publishes its images as parameters; any of them stands for the one image of the region's hosts. */
+function storedImage(parameterName: string): string {
+  if (parameterName.startsWith('/aws/service/')) return 'ami-00000000000000000';
+  throw new TemplateError(`Parameter ${parameterName} is none of AWS's public ones`);
+}
+
+function describeStacks(all: Stack[], { StackName, NextToken }: { StackName?: string; NextToken?: string }) {
+  const wanted = all.filter(
+    ({ name, id }) => StackName === undefined || name === StackName || id === StackName,
+  );
+  if (StackName !== undefined && wanted.length === 0) {
+    throw new AwsError('ValidationError', `Stack with id ${StackName} does not exist`);
+  }
+  const { items, next } = page(wanted, NextToken, pageSize, 'ValidationError');
+  return {
+    Stacks: items.map((stack) => ({
+      StackId: stack.id,
+      StackName: stack.name,
+      CreationTime: new Date(stack.createdAt),
+      StackStatus: 'CREATE_COMPLETE',
+      DisableRollback: false,
+      Parameters: Object.entries(stack.parameters).map(([ParameterKey, value]) => ({
+        ParameterKey,
+        ParameterValue: [value].flat().join(','),
+      })),
+      Outputs: stack.outputs.map(({ key, value, description, exportName }) => ({
+        OutputKey: key,
+        OutputValue: value,
+        ...(description !== undefined && { Description: description }),
+        ...(exportName !== undefined && { ExportName: exportName }),
+      })),
+      Tags: [],
+    })),
+    ...(next && { NextToken: next }),
+  };
+}

@@ -1,0 +1,126 @@
+import type { NormalizedSchema } from '@smithy/core/schema';
+import { escapeXml, toJson, toXml } from './encoding.ts';
+import { type AwsError, type Service, wireOf } from './service.ts';
+import { dialectOf, type Recognised, type WireRequest } from './wire-requests.ts';
+
+export interface WireResponse {
+  statusCode: number;
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+export function success(
+  { service, operation, schema }: Recognised,
+  shape: NormalizedSchema,
+  output: unknown,
+  requestId: string,
+): WireResponse {
+  const dialect = dialectOf(service);
+  if (dialect === 'query') {
+    // Operations without output have no result element at all.
+    const result = shape.isUnitSchema()
+      ? ''
+      : `<${operation}Result>${toXml(shape, output)}</${operation}Result>`;
+    const namespace = wireOf(service).xmlNamespace;
+    const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
+    const xml = `<${operation}Response xmlns="${namespace}">${result}${metadata}</${operation}Response>`;
+    return respond(200, { 'content-type': 'text/xml', 'x-amzn-requestid': requestId }, xml);
+  }
+  if (dialect === 'rest') return restSuccess(shape, schema![3].http[2], output, requestId);
+  const body = shape.isUnitSchema() ? '{}' : JSON.stringify(toJson(shape, output));
+  return respond(200, { ...jsonHeaders(service), 'x-amzn-requestid': requestId }, body);
+}
+
+function restSuccess(
+  shape: NormalizedSchema,
+  status: number,
+  output: unknown,
+  requestId: string,
+): WireResponse {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'x-amzn-requestid': requestId,
+  };
+  const rest: Record<string, unknown> = { ...(output as Record<string, unknown>) };
+  let payload: Uint8Array | undefined;
+  let statusCode = status;
+  for (const [name, member] of shape.isUnitSchema() ? [] : shape.structIterator()) {
+    const { httpHeader, httpPayload, httpResponseCode } = member.getMergedTraits();
+    if (!httpHeader && !httpPayload && !httpResponseCode) continue;
+    const value = rest[name];
+    delete rest[name];
+    if (httpResponseCode && value !== undefined) statusCode = Number(value);
+    else if (httpHeader && value !== undefined) headers[String(httpHeader).toLowerCase()] = String(value);
+    else if (httpPayload) payload = (value as Uint8Array | undefined) ?? new Uint8Array();
+  }
+  const body = payload ?? (shape.isUnitSchema() ? '' : JSON.stringify(toJson(shape, rest)));
+  return respond(statusCode, headers, body);
+}
+
+export function failure(
+  recognised: Recognised | undefined,
+  request: WireRequest,
+  error: AwsError,
+  requestId: string,
+): WireResponse {
+  const service = recognised?.service;
+  const query = service
+    ? dialectOf(service) === 'query'
+    : !request.headers['x-amz-target'] && request.headers['content-type']?.includes('form-urlencoded');
+  const status = error.status ?? modelStatus(service, error.code, Boolean(query));
+  const sender = status < 500 ? 'Sender' : 'Receiver';
+  if (query) {
+    const namespace = service ? wireOf(service).xmlNamespace : '';
+    const detail = `<Type>${sender}</Type><Code>${error.code}</Code><Message>${escapeXml(error.message)}</Message>`;
+    const xml = `<ErrorResponse xmlns="${namespace}"><Error>${detail}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
+    return respond(status, { 'content-type': 'text/xml', 'x-amzn-requestid': requestId }, xml);
+  }
+  const headers: Record<string, string> = {
+    ...jsonHeaders(service),
+    'x-amzn-requestid': requestId,
+    'x-amzn-errortype': error.code,
+  };
+  if (service && wireOf(service).awsQueryCompatible) {
+    headers['x-amzn-query-error'] = `${queryCode(service, error.code)};${sender}`;
+  }
+  const message = error.message === '' ? {} : { message: error.message };
+  return respond(status, headers, JSON.stringify({ __type: error.code, ...message }));
+}
+
+/** The status the model gives this error; over JSON, SSM answers 400 where the query form had 404. */
+function modelStatus(service: Service | undefined, code: string, query: boolean): number {
+  const traits = errorTraits(service, code);
+  return traits?.httpError ?? (query ? traits?.awsQueryError?.[1] : undefined) ?? 400;
+}
+
+const queryCode = (service: Service, code: string): string =>
+  errorTraits(service, code)?.awsQueryError?.[0] ?? code;
+
+interface ErrorTraits {
+  httpError?: number;
+  awsQueryError?: [string, number];
+}
+
+function errorTraits(service: Service | undefined, code: string): ErrorTraits | undefined {
+  for (const schema of Object.values(service?.model ?? {})) {
+    if (!Array.isArray(schema) || schema[0] !== -3) continue;
+    if (schema[2] === code || schema[3]?.awsQueryError?.[0] === code) return schema[3];
+  }
+  return undefined;
+}
+
+function jsonHeaders(service: Service | undefined): Record<string, string> {
+  const protocol = service ? wireOf(service).shapeId : '';
+  if (protocol.endsWith('restJson1')) return { 'content-type': 'application/json' };
+  return { 'content-type': `application/x-amz-json-1.${protocol.endsWith('1_0') ? 0 : 1}` };
+}
+
+const respond = (
+  statusCode: number,
+  headers: Record<string, string>,
+  body: string | Uint8Array,
+): WireResponse => ({
+  statusCode,
+  headers,
+  body: typeof body === 'string' ? Buffer.from(body) : body,
+});

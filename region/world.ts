@@ -1,0 +1,119 @@
+import { createInstances, type Instances } from './instances.ts';
+import type { Pace } from './pace.ts';
+import type { Balancer, Clock, Hosts, Sandboxes } from './ports.ts';
+import { type AwsEvent, account, type Publish, region, type Service } from './service.ts';
+import { type AutoScaling, createAutoScaling } from './services/autoscaling.ts';
+import { type Commands, createCommands } from './services/commands.ts';
+import { callerIdentity } from './services/identity.ts';
+import { createParameters, type Parameters } from './services/parameters.ts';
+import { createTargets, type Targets } from './services/targets.ts';
+import { createTimers } from './timers.ts';
+import { createWire, type Wire } from './wire.ts';
+
+/** An event as it goes over the bus and into a Lambda function. */
+export interface BusEvent extends Required<AwsEvent> {
+  version: '0';
+  id: string;
+  account: string;
+  /** ISO 8601, whole seconds. */
+  time: string;
+  region: string;
+}
+
+/** What every service is given: time, chance and the ports; none of them does I/O of its own. */
+export interface Context {
+  clock: Clock;
+  pace: Pace;
+  instances: Instances;
+  balancer: Balancer;
+  publish: Publish;
+  ids: Ids;
+}
+
+export interface Ids {
+  uuid(): string;
+  /** So many hexadecimal digits. */
+  hex(digits: number): string;
+}
+
+export interface World extends Context {
+  sandboxes: Sandboxes | undefined;
+  wire: Wire;
+  autoscaling: AutoScaling;
+  parameters: Parameters;
+  commands: Commands;
+  targets: Targets;
+  add(service: Service): void;
+  /** Runs for each event of the default bus, in the order they were published. */
+  onEvent(listener: (event: BusEvent) => void): void;
+  /** Stops the region's time, then ends every instance. */
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  clock: Clock;
+  pace: Pace;
+  hosts: Hosts;
+  balancer: Balancer;
+  sandboxes?: Sandboxes;
+  /** From 0 (inclusive) to 1; given by simulations that must repeat themselves. */
+  random?: () => number;
+}
+
+/** A region with all its services and nothing in it. */
+export function createWorld(options: WorldOptions): World {
+  const { pace, balancer } = options;
+  const timers = createTimers(options.clock);
+  const clock: Clock = { now: () => options.clock.now(), after: timers.after };
+  const ids = createIds(options.random ?? Math.random);
+  const listeners: ((event: BusEvent) => void)[] = [];
+  const publish: Publish = (event) => {
+    const complete: BusEvent = {
+      version: '0',
+      id: ids.uuid(),
+      account,
+      region,
+      time: `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+      resources: [],
+      ...event,
+    };
+    for (const listener of listeners) listener(complete);
+  };
+  const instances = createInstances({ clock, pace, hosts: options.hosts });
+  const context: Context = { clock, pace, instances, balancer, publish, ids };
+  const wire = createWire({ clock, newId: ids.uuid });
+  const parameters = createParameters(context);
+  const commands = createCommands(context);
+  const autoscaling = createAutoScaling(context);
+  const targets = createTargets(context);
+  wire.add(autoscaling.service);
+  // Parameter Store and Run Command are one service on the wire.
+  wire.add({
+    ...parameters.service,
+    operations: { ...parameters.service.operations, ...commands.service.operations },
+    limits: { ...parameters.service.limits, ...commands.service.limits },
+  });
+  wire.add(targets.service);
+  wire.add(callerIdentity);
+  return {
+    ...context,
+    sandboxes: options.sandboxes,
+    wire,
+    autoscaling,
+    parameters,
+    commands,
+    targets,
+    add: wire.add,
+    onEvent: (listener) => void listeners.push(listener),
+    async close() {
+      timers.close();
+      await Promise.all(instances.all().map(({ instanceId }) => instances.terminate(instanceId)));
+    },
+  };
+}
+
+function createIds(random: () => number): Ids {
+  const hex = (digits: number) =>
+    Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join('');
+  return { hex, uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}` };
+}

@@ -1,0 +1,75 @@
+/**
+ * Builds what is deployed: a bundle a function, the host script's document, and the package of osls. All
+ * of it goes to build/ and .serverless/; `node scripts/build.ts [--outdir DIR]` with a folder of its own
+ * makes the bundles alone.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { document, scriptHash } from '../shared/host/document.ts';
+import { inputsHash, stampPath } from './setup/stale.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const functions = ['admit', 'drain', 'reconcile'];
+
+const { outdir } = parseArgs({ options: { outdir: { type: 'string' } } }).values;
+const inputs = inputsHash(root);
+const script = readFileSync(`${root}shared/host/apply.sh`, 'utf8');
+await bundle(outdir ?? `${root}build`);
+if (outdir === undefined) {
+  writeFileSync(`${root}build/document.json`, JSON.stringify(document(script), escapeVariables, 1));
+  packageService();
+  // Last, so that a build that broke off counts as stale.
+  writeFileSync(stampPath(root), inputs);
+}
+
+async function bundle(directory: string): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: functions.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/index` })),
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // The SDK's ES modules are half the size of what `main` names.
+    mainFields: ['module', 'main'],
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    alias: { '@aws-sdk/credential-provider-node': './scripts/credentials.ts' },
+    define: {
+      'process.env.SHOAL_BUILD': JSON.stringify(String(codeTime())),
+      // The document that the host script is deployed in takes commands of this script's operator alone.
+      'process.env.SHOAL_SCRIPT_SHA256': JSON.stringify(scriptHash(script)),
+    },
+    // Some dependencies are CommonJS and call require, which a module doesn't have.
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    logLevel: 'warning',
+  });
+}
+
+/** When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle. */
+function codeTime(): number {
+  const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
+  const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
+  return committed || Math.floor(Date.now() / 1000);
+}
+
+/** osls resolves ${…} in files that it includes; a backslash keeps what belongs to the script. */
+function escapeVariables(_key: string, value: unknown): unknown {
+  // Backslashes that stand before one are halved by osls, so they are doubled here.
+  return typeof value === 'string' ? value.replace(/(\\*)\$\{/g, '$1$1\\${') : value;
+}
+
+function packageService(): void {
+  const osls = spawnSync(process.execPath, [`${root}node_modules/osls/bin/serverless.js`, 'package'], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1' },
+  });
+  if (osls.status !== 0) throw new Error(`osls package failed:\n${osls.stdout}${osls.stderr}`);
+}

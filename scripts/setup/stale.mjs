@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What the bundles and the package are made of. */
+const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 'shared'].concat([
+  'scripts/build.ts',
+  'scripts/credentials.ts',
+]);
+
+/** Inside the package's folder, which osls empties first: what another stage left there counts as stale. */
+const STAMP = '.serverless/inputs.sha256';
+
+/** The sha256 over names and contents of everything that the bundles and the package are made of. */
+export function inputsHash(root) {
+  const hash = createHash('sha256');
+  for (const name of SOURCES) {
+    for (const file of filesBelow(root, name))
+      hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  }
+  return hash.digest('hex');
+}
+
+/** Whether the package was built from other inputs than those that are there now. */
+export function isPackageStale(root) {
+  return readIfThere(join(root, STAMP)) !== inputsHash(root);
+}
+
+export function stampPath(root) {
+  return join(root, STAMP);
+}
+
+/** A file's text, or an empty one when there is none. */
+export function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function filesBelow(root, name) {
+  const stat = statSync(join(root, name), { throwIfNoEntry: false });
+  if (!stat) return [];
+  if (!stat.isDirectory()) return [name];
+  const names = readdirSync(join(root, name)).sort();
+  return names.flatMap((entry) => filesBelow(root, `${name}/${entry}`));
+}

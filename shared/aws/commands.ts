@@ -1,0 +1,131 @@
+import {
+  DescribeInstanceInformationCommand,
+  ListCommandInvocationsCommand,
+  SendCommandCommand,
+  type SSMClient,
+} from '@aws-sdk/client-ssm';
+import { limits } from '../runtime/limits.ts';
+import { doing, isNotYet, isUnreachable } from './errors.ts';
+import { batches, pages } from './pages.ts';
+
+export interface Sent {
+  /** Command id for each instance that a command could be sent to. */
+  ids: Map<string, string>;
+  /** Instances that AWS takes no command for right now, with AWS's reason. */
+  unreachable: Map<string, string>;
+}
+
+export interface Result {
+  instance: string;
+  /** `pending` until the host has answered or cannot answer any more. */
+  state: 'pending' | 'ended' | 'undelivered';
+  /** Standard output; the report of the host script when the state is `ended`. */
+  output: string;
+  /** AWS's words for the end: Success, Failed, DeliveryTimedOut, … */
+  detail: string;
+}
+
+export interface Commands {
+  /** Those of `instances` whose agent is online. */
+  online(instances: string[]): Promise<Set<string>>;
+  send(instances: string[], parameters: Record<string, string>): Promise<Sent>;
+  results(commandId: string): Promise<Result[]>;
+}
+
+export function commands(client: SSMClient, document: string): Commands {
+  return {
+    online: (instances) =>
+      doing('reading which agents are online', async () => {
+        const online = new Set<string>();
+        for (const Values of batches(instances, limits.agentInstancesMax)) {
+          const found = await pages(async (NextToken) => {
+            const page = await client.send(
+              new DescribeInstanceInformationCommand({
+                Filters: [{ Key: 'InstanceIds', Values }],
+                MaxResults: limits.agentInstancesMax,
+                NextToken,
+              }),
+            );
+            return { items: page.InstanceInformationList ?? [], next: page.NextToken };
+          });
+          for (const { InstanceId, PingStatus } of found)
+            if (PingStatus === 'Online' && InstanceId !== undefined) online.add(InstanceId);
+        }
+        return online;
+      }),
+    send: async (instances, parameters) => {
+      const sent: Sent = { ids: new Map(), unreachable: new Map() };
+      const Parameters = Object.fromEntries(
+        Object.entries(parameters).map(([name, value]) => [name, [value]]),
+      );
+      for (const batch of batches(instances, limits.commandInstancesMax))
+        await doing(`sending ${document} to ${batch.join(', ')}`, () =>
+          sendInHalves(batch, Parameters, sent),
+        );
+      return sent;
+    },
+    results: (CommandId) =>
+      doing(`reading the results of command ${CommandId}`, () =>
+        pages(async (NextToken) => {
+          const page = await client
+            .send(new ListCommandInvocationsCommand({ CommandId, Details: true, MaxResults: 50, NextToken }))
+            .catch((error: unknown) => {
+              if (isNotYet(error)) return { CommandInvocations: [], NextToken: undefined };
+              throw error;
+            });
+          return { items: (page.CommandInvocations ?? []).map(toResult), next: page.NextToken };
+        }),
+      ),
+  };
+
+  /** One id that AWS will not take spoils a whole call, so a refused one is split until the culprits stand alone. */
+  async function sendInHalves(
+    ids: string[],
+    Parameters: Record<string, string[]>,
+    sent: Sent,
+  ): Promise<void> {
+    try {
+      const answer = await client.send(
+        new SendCommandCommand({
+          DocumentName: document,
+          InstanceIds: ids,
+          Parameters,
+          TimeoutSeconds: limits.commandDeliverySeconds,
+          MaxConcurrency: '100%',
+          MaxErrors: '100%',
+        }),
+      );
+      for (const id of ids) sent.ids.set(id, answer.Command?.CommandId ?? '');
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      if (ids.length === 1) {
+        sent.unreachable.set(ids[0] as string, (error as Error).message);
+        return;
+      }
+      const half = Math.ceil(ids.length / 2);
+      await sendInHalves(ids.slice(0, half), Parameters, sent);
+      await sendInHalves(ids.slice(half), Parameters, sent);
+    }
+  }
+}
+
+function toResult(invocation: {
+  InstanceId?: string | undefined;
+  Status?: string | undefined;
+  StatusDetails?: string | undefined;
+  CommandPlugins?: { Output?: string | undefined }[] | undefined;
+}): Result {
+  const detail = (invocation.StatusDetails ?? invocation.Status ?? '').replaceAll(' ', '');
+  return {
+    instance: invocation.InstanceId ?? '',
+    state: stateOf(detail),
+    output: invocation.CommandPlugins?.[0]?.Output ?? '',
+    detail,
+  };
+}
+
+function stateOf(detail: string): Result['state'] {
+  if (['Success', 'Failed', 'ExecutionTimedOut'].includes(detail)) return 'ended';
+  if (['Pending', 'InProgress', 'Delayed', 'Cancelling'].includes(detail)) return 'pending';
+  return 'undelivered';
+}

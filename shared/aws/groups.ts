@@ -1,0 +1,146 @@
+import {
+  type AutoScalingClient,
+  type AutoScalingGroup,
+  CompleteLifecycleActionCommand,
+  DescribeAutoScalingGroupsCommand,
+  DescribeLifecycleHooksCommand,
+  DescribeScalingActivitiesCommand,
+  RecordLifecycleActionHeartbeatCommand,
+} from '@aws-sdk/client-auto-scaling';
+import { doing, isActionOver } from './errors.ts';
+import { pages } from './pages.ts';
+
+export interface GroupInstance {
+  id: string;
+  zone: string;
+  /** As Auto Scaling names it: `Pending:Wait`, `InService`, `Warmed:Pending:Wait`, … */
+  lifecycle: string;
+}
+
+export interface Group {
+  name: string;
+  arn: string;
+  tags: Record<string, string>;
+  instances: GroupInstance[];
+  suspended: string[];
+  /** ARNs of target groups attached to the group itself: Shoal's own must not be among them. */
+  attached: string[];
+}
+
+export interface Hook {
+  name: string;
+  transition: 'launch' | 'terminate';
+  heartbeatMs: number;
+}
+
+export interface Groups {
+  /** All groups tagged `tag = fleet`. */
+  ofFleet(fleet: string): Promise<Group[]>;
+  named(name: string): Promise<Group | null>;
+  /** All groups that carry the tag, whatever its value. */
+  tagged(): Promise<Group[]>;
+  hooks(group: string): Promise<Hook[]>;
+  /** Start of the newest scaling activity that names each instance, epoch milliseconds. */
+  activityStarts(group: string): Promise<Map<string, number>>;
+  complete(group: string, hook: string, instance: string, result: 'CONTINUE' | 'ABANDON'): Promise<void>;
+  heartbeat(group: string, hook: string, instance: string): Promise<void>;
+}
+
+/** Auto Scaling in the operator's words. `tag` is the key that marks a fleet's groups. */
+export function groups(client: AutoScalingClient, tag: string): Groups {
+  const describe = (what: string, input: object): Promise<Group[]> =>
+    doing(what, () =>
+      pages(async (NextToken) => {
+        const page = await client.send(new DescribeAutoScalingGroupsCommand({ ...input, NextToken }));
+        return { items: (page.AutoScalingGroups ?? []).map(toGroup), next: page.NextToken };
+      }),
+    );
+  return {
+    ofFleet: (fleet) =>
+      describe(`reading the groups of fleet ${fleet}`, {
+        Filters: [{ Name: `tag:${tag}`, Values: [fleet] }],
+      }),
+    named: async (name) =>
+      (await describe(`reading group ${name}`, { AutoScalingGroupNames: [name] }))[0] ?? null,
+    tagged: () =>
+      describe('reading all groups', { Filters: [{ Name: 'tag-key', Values: [tag] }], MaxRecords: 100 }),
+    hooks: (group) =>
+      doing(`reading the hooks of ${group}`, async () => {
+        const answer = await client.send(new DescribeLifecycleHooksCommand({ AutoScalingGroupName: group }));
+        return (answer.LifecycleHooks ?? []).map((hook) => ({
+          name: hook.LifecycleHookName ?? '',
+          transition: hook.LifecycleTransition?.endsWith('LAUNCHING')
+            ? ('launch' as const)
+            : ('terminate' as const),
+          heartbeatMs: (hook.HeartbeatTimeout ?? 3600) * 1000,
+        }));
+      }),
+    activityStarts: (group) =>
+      doing(`reading the activities of ${group}`, async () => {
+        const answer = await client.send(
+          new DescribeScalingActivitiesCommand({ AutoScalingGroupName: group, MaxRecords: 100 }),
+        );
+        return newestStarts(answer.Activities ?? []);
+      }),
+    complete: (group, hook, instance, result) =>
+      doing(`completing ${hook} of ${instance} with ${result}`, () =>
+        unlessOver(
+          client.send(
+            new CompleteLifecycleActionCommand({
+              AutoScalingGroupName: group,
+              LifecycleHookName: hook,
+              InstanceId: instance,
+              LifecycleActionResult: result,
+            }),
+          ),
+        ),
+      ),
+    heartbeat: (group, hook, instance) =>
+      doing(`recording a heartbeat of ${instance}`, () =>
+        unlessOver(
+          client.send(
+            new RecordLifecycleActionHeartbeatCommand({
+              AutoScalingGroupName: group,
+              LifecycleHookName: hook,
+              InstanceId: instance,
+            }),
+          ),
+        ),
+      ),
+  };
+}
+
+function toGroup(group: AutoScalingGroup): Group {
+  return {
+    name: group.AutoScalingGroupName ?? '',
+    arn: group.AutoScalingGroupARN ?? '',
+    tags: Object.fromEntries((group.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
+    instances: (group.Instances ?? []).map((instance) => ({
+      id: instance.InstanceId ?? '',
+      zone: instance.AvailabilityZone ?? '',
+      lifecycle: instance.LifecycleState ?? '',
+    })),
+    suspended: (group.SuspendedProcesses ?? []).map((process) => process.ProcessName ?? ''),
+    attached: group.TargetGroupARNs ?? [],
+  };
+}
+
+/** An activity names its instance in its Description only ("Launching a new EC2 instance: i-…"). */
+function newestStarts(activities: { Description?: string | undefined; StartTime?: Date | undefined }[]) {
+  const starts = new Map<string, number>();
+  for (const { Description, StartTime } of activities) {
+    const id = /\bi-[0-9a-f]+\b/.exec(Description ?? '')?.[0];
+    if (id !== undefined && StartTime !== undefined)
+      starts.set(id, Math.max(starts.get(id) ?? 0, StartTime.getTime()));
+  }
+  return starts;
+}
+
+/** A finished action counts as done: completing twice is success. */
+async function unlessOver(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isActionOver(error)) throw error;
+  }
+}

@@ -1,0 +1,140 @@
+import type { Act, Intent, Observed, Source } from '../decisions/model.ts';
+import type { Config } from '../fleet/settings.ts';
+import { encodeConfig } from '../fleet/squid-conf.ts';
+import type { Engine } from './engine.ts';
+import type { Observer } from './observe.ts';
+
+/**
+ * Does what was decided, batched: one command for all instances of one config and intent, one call for all
+ * targets. Everything here is safe twice. Returns what has to be read again afterwards. One that fails does
+ * not stop the rest; all failures are thrown together at the end.
+ */
+export async function act(
+  engine: Engine,
+  observer: Observer,
+  observed: Observed,
+  acts: Act[],
+): Promise<Set<Source>> {
+  const stale = new Set<Source>();
+  const of = <S extends Act['step']>(step: S) =>
+    acts.filter((it): it is Extract<Act, { step: S }> => it.step === step);
+  for (const { config } of of('store-config')) await observer.state.storeConfig(config, observer.versions());
+  for (const { status } of of('write-status')) {
+    await observer.state.writeStatus(status, observed.state.version);
+    stale.add('state');
+  }
+  const work: Promise<void>[] = [];
+  for (const same of alike(of('apply'), ({ config, intent }) => `${config.sha256} ${text(intent)}`))
+    work.push(apply(engine, observer, observed, same));
+  for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
+  const registering = of('register').map(({ instance }) => instance);
+  const leaving = of('deregister').map(({ instance }) => instance);
+  const { targetGroup } = observed;
+  if (targetGroup !== null && registering.length > 0)
+    work.push(register(engine, observer, targetGroup.arn, portOf(observed), registering));
+  if (targetGroup !== null && leaving.length > 0)
+    work.push(engine.aws.targets.deregister(targetGroup.arn, leaving));
+  if (registering.length + leaving.length > 0) stale.add('targets');
+  for (const { group, hook, instance } of of('heartbeat'))
+    work.push(
+      engine.aws.groups.heartbeat(group, hook, instance).then(() => {
+        observer.memory.heartbeats.set(instance, engine.clock.now());
+      }),
+    );
+  for (const { group, hook, instance, result } of of('complete')) {
+    work.push(engine.aws.groups.complete(group, hook, instance, result));
+    stale.add('groups');
+  }
+  await allOf(work);
+  return stale;
+}
+
+async function apply(
+  engine: Engine,
+  observer: Observer,
+  observed: Observed,
+  same: Extract<Act, { step: 'apply' }>[],
+): Promise<void> {
+  const { config, intent } = same[0] as (typeof same)[number];
+  await send(
+    engine,
+    observer,
+    same.map(({ instance }) => instance),
+    {
+      mode: 'apply',
+      file: encodeConfig(config.file),
+      sha256: config.sha256,
+      intent: text(intent),
+      ...common(observed, config),
+    },
+  );
+}
+
+async function ask(
+  engine: Engine,
+  observer: Observer,
+  observed: Observed,
+  same: Extract<Act, { step: 'ask' }>[],
+): Promise<void> {
+  const { mode } = same[0] as (typeof same)[number];
+  const { live, rollout } = observed.state;
+  const config = live ?? rollout ?? (observed.desired.kind === 'config' ? observed.desired.config : null);
+  if (config === null) return;
+  const ids = same.map(({ instance }) => instance);
+  await send(engine, observer, ids, { mode, ...common(observed, config) });
+}
+
+/** What every mode takes besides its own: where Squid listens, what the proof fetches, what a revocation does. */
+function common({ desired }: Observed, { settings }: Config): Record<string, string> {
+  // on-revoke is no part of a config: the newest word on it counts.
+  const { onRevoke } = desired.kind === 'config' ? desired.config.settings : settings;
+  return { port: String(settings.port), probeUrl: settings.probeUrl ?? '', revoke: onRevoke };
+}
+
+async function send(
+  engine: Engine,
+  { memory }: Observer,
+  instances: string[],
+  parameters: Record<string, string>,
+): Promise<void> {
+  const sent = await engine.aws.commands.send(instances, { build: engine.scriptHash, ...parameters });
+  const since = engine.clock.now();
+  const mode = parameters.mode as 'apply' | 'check' | 'connections';
+  const sha256 = parameters.sha256 ?? null;
+  for (const [id, commandId] of sent.ids)
+    memory.hosts.set(id, { kind: 'asked', mode, since, sha256, commandId });
+  for (const [id, reason] of sent.unreachable)
+    memory.hosts.set(id, { kind: 'unreachable', reason, at: since });
+}
+
+async function register(
+  engine: Engine,
+  { memory }: Observer,
+  arn: string,
+  port: number,
+  instances: string[],
+): Promise<void> {
+  const refused = await engine.aws.targets.register(arn, instances, port);
+  for (const id of instances) if (!refused.has(id)) memory.registered.set(id, engine.clock.now());
+  for (const [instance, reason] of refused)
+    engine.log('the balancer refused the target', { instance, reason });
+}
+
+function portOf({ state, desired }: Observed): number {
+  const config = state.live ?? state.rollout ?? (desired.kind === 'config' ? desired.config : null);
+  return config?.settings.port ?? 3128;
+}
+
+export const text = ({ epoch, version, rank }: Intent): string => `${epoch}.${version}.${rank}`;
+
+function alike<T>(list: T[], key: (item: T) => string): T[][] {
+  return [...Map.groupBy(list, key).values()];
+}
+
+async function allOf(work: Promise<void>[]): Promise<void> {
+  const errors = (await Promise.allSettled(work)).flatMap((it) =>
+    it.status === 'rejected' ? [it.reason] : [],
+  );
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => String(error)).join('; '));
+}

@@ -1,0 +1,230 @@
+import type { Group, Hook } from '../aws/groups.ts';
+import type { Target } from '../aws/targets.ts';
+import type {
+  Desired,
+  HostKnowledge,
+  Instance,
+  Observed,
+  Scope,
+  Source,
+  TargetGroupFacts,
+} from '../decisions/model.ts';
+import { readSettings } from '../fleet/parameters.ts';
+import type { Config, Settings } from '../fleet/settings.ts';
+import { renderConfig } from '../fleet/squid-conf.ts';
+import { parseReport } from '../host/report.ts';
+import { limits } from '../runtime/limits.ts';
+import { type Engine, fleetTag, parameterPath, statePath } from './engine.ts';
+import { type StateStore, stateStore } from './state.ts';
+import { preflight } from './target-group.ts';
+
+/** Where a run looks, and what its event already says. */
+export interface Where {
+  fleet: string;
+  scope: Scope;
+  /** An event of one instance reads its own group alone. */
+  group: Group | null;
+  /** When the event's instance began to come or go, epoch milliseconds. */
+  startedAt: number | null;
+  /** When a parameter was deleted: it can't be read any more, but is an edit like others. */
+  deletedAt: number | null;
+}
+
+/** The host's side of a run's knowledge, with the command that has been sent. */
+export type Known = HostKnowledge & { commandId?: string };
+
+/** What one run remembers between its looks; the next run starts without it. */
+export interface Memory {
+  hosts: Map<string, Known>;
+  heartbeats: Map<string, number>;
+  registered: Map<string, number>;
+}
+
+export interface Observer {
+  memory: Memory;
+  state: StateStore;
+  /** Versions of the parameters that desired comes from. */
+  versions(): Record<string, number>;
+  /** Reads what is stale and what has never been read; everything else is as it was at the last look. */
+  observe(stale: Iterable<Source>): Promise<Observed>;
+  /** When the source was last read, epoch milliseconds. */
+  readAt(source: Source): number;
+}
+
+export function observer(engine: Engine, where: Where): Observer {
+  const { aws, clock, prefix, timing } = engine;
+  const { fleet, scope } = where;
+  const memory: Memory = { hosts: new Map(), heartbeats: new Map(), registered: new Map() };
+  const state = stateStore(aws.parameters, statePath(prefix, fleet));
+  const readAt = new Map<Source, number>();
+  const configs = new Map<string, Config>();
+  const hooks = new Map<string, Hook[]>();
+  const starts = new Map<string, number>();
+  let groups: Group[] = [];
+  let desired: Desired = { kind: 'mistakes', mistakes: [], editedAt: 0 };
+  let versions: Record<string, number> = {};
+  let stored: Observed['state'] = { status: null, version: 0, live: null, rollout: null };
+  let targetGroup: TargetGroupFacts | null = null;
+  let targets: Target[] = [];
+  let online = new Set<string>();
+
+  const reads: Record<Source, () => Promise<void>> = {
+    groups: async () => {
+      if (where.group !== null && !readAt.has('groups')) groups = [where.group];
+      else if (where.group !== null)
+        groups = [await aws.groups.named(where.group.name)].filter((it) => it !== null);
+      else groups = await aws.groups.ofFleet(fleet);
+      await Promise.all(groups.filter(hasWaiting).map(readWaiting));
+    },
+    parameters: async () => {
+      const read = await aws.parameters.below(parameterPath(prefix, fleet));
+      versions = Object.fromEntries(read.map(({ name, version }) => [name, version]));
+      const editedAt = Math.max(where.deletedAt ?? 0, ...read.map(({ modifiedAt }) => modifiedAt));
+      const answer = readSettings(read);
+      if ('mistakes' in answer) desired = { kind: 'mistakes', mistakes: answer.mistakes, editedAt };
+      else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
+    },
+    state: async () => {
+      stored = { ...(await state.status()), live: null, rollout: null };
+    },
+    targets: async () => {
+      const arn = settings()?.targetGroupArn;
+      if (arn === undefined) return;
+      if (targetGroup?.arn !== arn) {
+        const [group, health] = await Promise.all([
+          aws.targets.group(arn),
+          aws.targets.health(arn).catch(noTargets),
+        ]);
+        const attached = groups.flatMap((it) => it.attached);
+        targetGroup = group && preflight(group, { fleet, tag: fleetTag(prefix), attached });
+        targets = health;
+      } else targets = await aws.targets.health(arn);
+    },
+    agents: async () => {
+      const ids = groups.flatMap(({ instances }) => instances.map(({ id }) => id));
+      const wanted = scope.kind === 'instance' ? ids.filter((id) => id === scope.instance) : ids;
+      online = wanted.length === 0 ? new Set() : await aws.commands.online(wanted);
+    },
+    commands: async () => {
+      const pending = [...memory.hosts.values()].flatMap((it) =>
+        it.kind === 'asked' ? [it.commandId ?? ''] : [],
+      );
+      await Promise.all([...new Set(pending)].map(readResults));
+    },
+  };
+
+  return {
+    memory,
+    state,
+    versions: () => versions,
+    readAt: (source) => readAt.get(source) ?? 0,
+    observe: async (stale) => {
+      const all: Source[] = ['groups', 'parameters', 'state', 'targets', 'agents', 'commands'];
+      const wanted = new Set([...stale, ...all.filter((source) => !readAt.has(source))]);
+      const read = async (sources: Source[]) => {
+        await Promise.all(
+          sources
+            .filter((source) => wanted.has(source))
+            .map(async (source) => {
+              await reads[source]();
+              readAt.set(source, clock.now());
+            }),
+        );
+      };
+      await read(['groups', 'parameters', 'state', 'commands']);
+      await readConfigs();
+      // These need to know the target group and the instances.
+      await read(['targets', 'agents']);
+      const { build } = engine;
+      const instances = groups.flatMap((group) => group.instances.map((it) => toInstance(group, it)));
+      return {
+        now: clock.now(),
+        fleet,
+        scope,
+        timing,
+        build,
+        instances,
+        desired,
+        state: stored,
+        targetGroup,
+      };
+    },
+  };
+
+  async function readWaiting(group: Group): Promise<void> {
+    if (!hooks.has(group.name)) hooks.set(group.name, await aws.groups.hooks(group.name));
+    const unknown = group.instances.some(({ id, lifecycle }) => isWaiting(lifecycle) && !starts.has(id));
+    if (scope.kind === 'instance' || !unknown) return;
+    for (const [id, at] of await aws.groups.activityStarts(group.name)) starts.set(id, at);
+  }
+
+  /** Live's and the rollout's config: desired itself when it is the same, else from the state. */
+  async function readConfigs(): Promise<void> {
+    const find = async (sha256: string | undefined): Promise<Config | null> => {
+      if (sha256 === undefined) return null;
+      if (desired.kind === 'config' && desired.config.sha256 === sha256) return desired.config;
+      const found = configs.get(sha256) ?? (await state.config(sha256));
+      if (found !== null) configs.set(sha256, found);
+      return found;
+    };
+    const { status } = stored;
+    const [live, rollout] = await Promise.all([find(status?.live?.sha256), find(status?.rollout?.sha256)]);
+    stored = { ...stored, live, rollout };
+  }
+
+  /** With broken parameters, target group and port come from live's settings. */
+  function settings(): Settings | undefined {
+    return stored.live?.settings ?? (desired.kind === 'config' ? desired.config.settings : undefined);
+  }
+
+  async function readResults(commandId: string): Promise<void> {
+    const at = clock.now();
+    for (const { instance, state: ended, output, detail } of await aws.commands.results(commandId)) {
+      const known = memory.hosts.get(instance);
+      if (known?.kind !== 'asked' || known.commandId !== commandId || ended === 'pending') continue;
+      const report = ended === 'ended' ? parseReport(output) : `the command ended as ${detail}`;
+      if (typeof report === 'string')
+        memory.hosts.set(instance, { kind: 'unreachable', reason: `${report} (${detail})`, at });
+      else memory.hosts.set(instance, { kind: 'reported', report, at, sha256: known.sha256 });
+    }
+  }
+
+  function toInstance(group: Group, { id, zone, lifecycle }: Group['instances'][number]): Instance {
+    const target = targets.find(({ instance }) => instance === id);
+    const hook = hooks.get(group.name)?.find(({ name }) => name === hookName(prefix, lifecycle));
+    const mine = scope.kind === 'instance' && scope.instance === id;
+    return {
+      id,
+      group: group.name,
+      zone,
+      lifecycle,
+      agentOnline: online.has(id),
+      target: target === undefined ? null : { state: target.state, reason: target.reason },
+      host: memory.hosts.get(id) ?? { kind: 'unknown' },
+      hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },
+      startedAt: (mine ? where.startedAt : null) ?? starts.get(id) ?? null,
+      // The event itself began the hook's time.
+      heartbeatAt: memory.heartbeats.get(id) ?? (mine ? where.startedAt : null),
+      registeredAt: memory.registered.get(id) ?? null,
+    };
+  }
+}
+
+/** How long the snapshot's slow-changing parts may serve before an apply is decided upon them. */
+export const freshMs = limits.freshSeconds * 1000;
+
+function hookName(prefix: string, lifecycle: string): string {
+  return `${prefix}-${lifecycle.includes('Terminating') ? 'terminate' : 'launch'}`;
+}
+
+const isWaiting = (lifecycle: string): boolean => lifecycle.endsWith(':Wait');
+
+function hasWaiting({ instances }: Group): boolean {
+  return instances.some(({ lifecycle }) => isWaiting(lifecycle));
+}
+
+/** The target group may be gone; reading the group itself says so. */
+function noTargets(error: Error): Target[] {
+  if (error.message.includes('TargetGroupNotFound')) return [];
+  throw error;
+}

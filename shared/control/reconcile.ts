@@ -1,0 +1,113 @@
+import * as v from 'valibot';
+import { batches } from '../aws/pages.ts';
+import { decide } from '../decisions/decide.ts';
+import type { Scope } from '../decisions/model.ts';
+import { type Engine, fleetTag, parameterPath } from './engine.ts';
+import type { Ignored } from './lifecycle.ts';
+import { observer, type Where } from './observe.ts';
+import { type Plan, plan } from './plan.ts';
+import { type Ended, run } from './run.ts';
+import { type FleetReport, fleetReport } from './status.ts';
+
+const fleetName = v.pipe(v.string(), v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/));
+const ByHand = v.variant('mode', [
+  v.strictObject({ fleet: fleetName, mode: v.literal('plan') }),
+  v.strictObject({ fleet: fleetName, mode: v.literal('status') }),
+  v.strictObject({ fleet: fleetName, mode: v.literal('apply'), force: v.optional(v.boolean()) }),
+  // What a sweep hands to an invocation of its own.
+  v.strictObject({ fleet: fleetName, mode: v.literal('sweep'), askAll: v.boolean() }),
+]);
+const Scheduled = v.object({ source: v.literal('aws.events'), time: v.string() });
+const ParameterChange = v.object({
+  source: v.literal('aws.ssm'),
+  time: v.string(),
+  detail: v.object({ name: v.string(), operation: v.string() }),
+});
+
+export type Reconciled = Ended | Ignored | Plan | FleetReport | { fleets: number; handedOver: string[] };
+
+/** One loop for the schedule, a parameter's change and a call by hand: they differ in scope alone. */
+export async function reconcileEvent(engine: Engine, event: unknown, until: number): Promise<Reconciled> {
+  const scheduled = v.safeParse(Scheduled, event);
+  if (scheduled.success) return sweep(engine, Date.parse(scheduled.output.time));
+  const change = v.safeParse(ParameterChange, event);
+  if (change.success) return edited(engine, change.output, until);
+  const byHand = v.safeParse(ByHand, event);
+  if (!byHand.success) throw new Error(describe(byHand.issues[0]));
+  const data = byHand.output;
+  switch (data.mode) {
+    case 'plan':
+      return plan(engine, whole(data.fleet, { sweep: false, askAll: true }));
+    case 'status':
+      return fleetReport(engine, whole(data.fleet, { sweep: false, askAll: true }));
+    case 'apply':
+      return run(
+        engine,
+        whole(data.fleet, { request: { mode: 'apply', force: data.force ?? false } }),
+        until,
+      );
+    case 'sweep': {
+      // The next sweep goes on, so this one ends before it begins.
+      const soon = engine.clock.now() + engine.timing.sweepMs * 0.9;
+      return run(engine, whole(data.fleet, { sweep: true, askAll: data.askAll }), Math.min(until, soon));
+    }
+  }
+}
+
+/** Every fleet is looked at; one with work gets an invocation of its own, so that none delays another. */
+async function sweep(engine: Engine, time: number): Promise<Reconciled> {
+  const tag = fleetTag(engine.prefix);
+  const fleets = [...new Set((await engine.aws.groups.tagged()).map(({ tags }) => tags[tag] ?? ''))].sort();
+  // Hosts are asked now and then, by the schedule's own time, so that nothing has to be remembered.
+  const askAll = time % engine.askMs < engine.timing.sweepMs;
+  const handedOver: string[] = [];
+  const errors: unknown[] = [];
+  for (const batch of batches(fleets, 10))
+    await Promise.all(
+      batch.map(async (fleet) => {
+        try {
+          const steps = decide(await observer(engine, whole(fleet, { sweep: true, askAll })).observe([]));
+          const work = steps.filter(({ step }) => step !== 'nothing');
+          if (work.length === 0) return;
+          await engine.aws.invoke(engine.functionName, { fleet, mode: 'sweep', askAll });
+          handedOver.push(fleet);
+        } catch (error) {
+          engine.log('a fleet could not be swept', { fleet, error: String(error) });
+          errors.push(error);
+        }
+      }),
+    );
+  engine.log('swept', { fleets: fleets.length, handedOver, askAll });
+  // One bad fleet never stops the rest, and is not silent either.
+  if (errors.length > 0)
+    throw new AggregateError(errors, `${errors.length} of ${fleets.length} fleets failed`);
+  return { fleets: fleets.length, handedOver };
+}
+
+async function edited(
+  engine: Engine,
+  { detail, time }: { detail: { name: string; operation: string }; time: string },
+  until: number,
+): Promise<Reconciled> {
+  const root = parameterPath(engine.prefix, '').slice(0, -1);
+  const fleet = detail.name.startsWith(root) ? detail.name.slice(root.length).split('/')[0] : undefined;
+  if (fleet === undefined || fleet === '') {
+    engine.log('event ignored', { reason: `${detail.name} is no fleet's parameter` });
+    return { ignored: `${detail.name} is no fleet's parameter` };
+  }
+  const deletedAt = detail.operation === 'Delete' ? Date.parse(time) : null;
+  return run(engine, { ...whole(fleet, {}), deletedAt }, until);
+}
+
+function whole(fleet: string, options: Partial<Extract<Scope, { kind: 'fleet' }>>): Where {
+  const scope: Scope = { kind: 'fleet', askAll: false, request: null, sweep: false, ...options };
+  return { fleet, scope, group: null, startedAt: null, deletedAt: null };
+}
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  return (
+    `${v.getDotPath(issue) ?? 'the event'}: ${issue.message}. ` +
+    'Expected {"fleet": NAME, "mode": "plan" | "apply" | "status"} ("apply" also takes "force": true), ' +
+    'a schedule event or a Parameter Store change'
+  );
+}

@@ -1,0 +1,102 @@
+import { decide } from '../decisions/decide.ts';
+import { type Act, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
+import { limits } from '../runtime/limits.ts';
+import { act } from './act.ts';
+import type { Engine } from './engine.ts';
+import { freshMs, type Observer, observer, type Where } from './observe.ts';
+
+/** How a run ended: with nothing left to do, or out of time with what it was waiting for. */
+export interface Ended {
+  fleet: string;
+  steps: Step[];
+  /** True when waits were left to the next run. */
+  unfinished: boolean;
+}
+
+/**
+ * The whole engine: observe → decide → act, until nothing is left to do or the time is used up. It can die
+ * anywhere: the next run observes how far it got and goes on.
+ */
+export async function run(engine: Engine, where: Where, until: number): Promise<Ended> {
+  const { clock } = engine;
+  const eye = observer(engine, where);
+  const seen = new Map<string, string>();
+  let stale: Set<Source> = new Set();
+  for (let iteration = 0; iteration < limits.iterationsMax; iteration++) {
+    const observed = await eye.observe(stale);
+    const steps = decide(observed);
+    const acts = steps.filter(isAct);
+    if (acts.length > 0) {
+      const old = tooOld(eye, observed, acts);
+      if (old.length > 0) {
+        stale = new Set(old);
+        continue;
+      }
+    }
+    report(engine, where, observed, steps, seen);
+    if (acts.length > 0) {
+      stale = await act(engine, eye, observed, acts);
+      if (clock.now() < until) continue;
+      return { fleet: where.fleet, steps, unfinished: true };
+    }
+    const waits = steps.filter((step) => step.step === 'wait');
+    if (waits.length === 0) return { fleet: where.fleet, steps, unfinished: false };
+    const pollMs = Math.min(...waits.map((wait) => wait.pollMs));
+    if (clock.now() + pollMs > until) return { fleet: where.fleet, steps, unfinished: true };
+    await clock.sleep(pollMs);
+    stale = new Set(waits.flatMap(({ on }) => rereads[on]));
+  }
+  throw new Error(`fleet ${where.fleet}: still something to do after ${limits.iterationsMax} looks`);
+}
+
+/** What has to be read again after waiting for something. A fault of the fleet may be mended anywhere. */
+const rereads: Record<Source, Source[]> = {
+  groups: ['groups', 'targets', 'agents'],
+  parameters: ['parameters'],
+  state: ['groups', 'parameters', 'state', 'targets', 'agents'],
+  targets: ['targets'],
+  agents: ['agents'],
+  commands: ['commands'],
+};
+
+/** Parameters and state that an apply was decided upon may have moved while the agent came up. */
+function tooOld(eye: Observer, { now }: Observed, acts: Act[]): Source[] {
+  const sources = new Set<Source>(acts.flatMap(({ step }) => dependsOn[step]));
+  return [...sources].filter((source) => now - eye.readAt(source) > freshMs);
+}
+
+const dependsOn: Record<Act['step'], Source[]> = {
+  'store-config': ['parameters', 'state'],
+  'write-status': ['parameters', 'state', 'groups'],
+  apply: ['parameters', 'state'],
+  ask: [],
+  register: ['groups'],
+  deregister: ['groups'],
+  heartbeat: [],
+  complete: [],
+};
+
+/** One line a decision: whatever is decided anew, not every look at the same wait. */
+function report(
+  engine: Engine,
+  where: Where,
+  { now }: Observed,
+  steps: Step[],
+  seen: Map<string, string>,
+): void {
+  for (const step of steps) {
+    const { instance, reason } = step;
+    const said = `${step.step} ${reason}`;
+    const who = instance ?? '';
+    if (seen.get(who) === said) continue;
+    seen.set(who, said);
+    const ms = where.startedAt === null ? undefined : now - where.startedAt;
+    engine.log(step.step, { fleet: where.fleet, instance, step: step.step, reason, ms, ...detail(step) });
+  }
+}
+
+function detail(step: Step): Record<string, unknown> {
+  if (step.step === 'apply') return { sha256: step.config.sha256 };
+  if (step.step === 'complete') return { result: step.result };
+  return {};
+}

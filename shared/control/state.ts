@@ -1,0 +1,108 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import * as v from 'valibot';
+import type { Parameters } from '../aws/parameters.ts';
+import type { Status } from '../decisions/model.ts';
+import type { Config, Settings } from '../fleet/settings.ts';
+import { limits } from '../runtime/limits.ts';
+
+/** `/shoal-state/<fleet>/`: what the operator remembers, in Parameter Store and nowhere else. */
+export interface StateStore {
+  status(): Promise<{ status: Status | null; version: number }>;
+  /**
+   * Writes `status` on top of `version`. True when it became `version + 1`; false when somebody else wrote
+   * in between: theirs is in force then, and everything has to be decided again from it.
+   */
+  writeStatus(status: Status, version: number): Promise<boolean>;
+  config(sha256: string): Promise<Config | null>;
+  /** Stores a config under its sha256, in parts, each at most one standard parameter long. */
+  storeConfig(config: Config, versions: Record<string, number>): Promise<void>;
+}
+
+const StatusShape = v.object({
+  epoch: v.number(),
+  live: v.optional(v.object({ sha256: v.string(), since: v.number() })),
+  rejected: v.optional(
+    v.object({
+      sha256: v.string(),
+      settings: v.string(),
+      instance: v.string(),
+      reason: v.string(),
+      at: v.number(),
+    }),
+  ),
+  rollout: v.optional(
+    v.object({
+      sha256: v.string(),
+      forced: v.boolean(),
+      startedAt: v.number(),
+      unhealthyBefore: v.array(v.string()),
+      build: v.number(),
+    }),
+  ),
+});
+
+export function stateStore(parameters: Parameters, path: string): StateStore {
+  const statusPath = `${path}status`;
+  const read = async (selector = ''): Promise<{ status: Status | null; version: number }> => {
+    const found = await parameters.get(statusPath + selector);
+    return found === null
+      ? { status: null, version: 0 }
+      : { status: parse(found.value), version: found.version };
+  };
+  return {
+    status: () => read(),
+    writeStatus: async (status, version) => {
+      const value = JSON.stringify(status);
+      if (version === 0) return (await parameters.create(statusPath, value)) !== null;
+      const written = await parameters.put(statusPath, value);
+      if (written === version + 1) return true;
+      // Parameter Store has no compare-and-set, so the other writer's decision is put back on top of ours.
+      const theirs = await parameters.get(`${statusPath}:${written - 1}`);
+      if (theirs !== null && theirs.value !== value) await parameters.put(statusPath, theirs.value);
+      return false;
+    },
+    config: async (sha256) => {
+      const parts = await parameters.below(`${path}config/${sha256}/`);
+      return decode(
+        parts.sort((a, b) => Number(a.name) - Number(b.name)).map(({ value }) => value),
+        sha256,
+      );
+    },
+    storeConfig: async (config, versions) => {
+      const parts = encode(config, versions);
+      // One after another: Parameter Store takes three writes a second.
+      for (const [index, part] of parts.entries())
+        await parameters.create(`${path}config/${config.sha256}/${index}`, part);
+    },
+  };
+}
+
+function parse(value: string): Status {
+  const parsed = v.safeParse(StatusShape, JSON.parse(value));
+  if (!parsed.success) throw new Error(`the stored status is not one: ${parsed.issues[0].message}`);
+  return parsed.output as Status;
+}
+
+interface Stored {
+  file: string;
+  settings: Settings;
+  settingsHash: string;
+  versions: Record<string, number>;
+}
+
+function encode({ file, settings, settingsHash }: Config, versions: Record<string, number>): string[] {
+  const stored: Stored = { file, settings, settingsHash, versions };
+  const text = gzipSync(JSON.stringify(stored)).toString('base64');
+  return text.match(new RegExp(`.{1,${limits.parameterBytesMax}}`, 'g')) ?? [];
+}
+
+/** Null when parts are missing: a config is whole or it is not there. */
+function decode(parts: string[], sha256: string): Config | null {
+  try {
+    const stored = JSON.parse(gunzipSync(Buffer.from(parts.join(''), 'base64')).toString()) as Stored;
+    const { file, settings, settingsHash } = stored;
+    return { sha256, file, settings, settingsHash };
+  } catch {
+    return null;
+  }
+}

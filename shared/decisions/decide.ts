@@ -1,0 +1,60 @@
+import { launching } from './launching.ts';
+import type { Instance, Observed, Step } from './model.ts';
+import { decideFleet, type FleetDecision } from './rollout.ts';
+import { serving } from './serving.ts';
+import { terminating } from './terminating.ts';
+
+/**
+ * Observed → one step for every instance in scope, each with a reason, and before them the fleet's own
+ * steps. Pure and total: the same world gives the same steps, whoever asks, and any run can go on from any
+ * other's half-way. `plan` prints the answer; the loop acts on it.
+ */
+export function decide(observed: Observed): Step[] {
+  const fleet = decideFleet(observed);
+  // What is written comes first: no host is touched on an intent that nobody could read afterwards.
+  if (fleet.writes.length > 0) return fleet.writes;
+  return [...fleet.waits, ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance))];
+}
+
+function decideInstance(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
+  if (
+    waits(instance) &&
+    observed.scope.kind === 'fleet' &&
+    observed.scope.sweep &&
+    isFresh(observed, instance)
+  )
+    return rest(instance, 'its event is young: the handler has it');
+  switch (instance.lifecycle) {
+    case 'Pending:Wait':
+    case 'Warmed:Pending:Wait':
+      return launching(observed, fleet, instance);
+    case 'Terminating:Wait':
+    case 'Warmed:Terminating:Wait':
+      return terminating(observed, instance);
+    case 'InService':
+      return serving(observed, fleet, instance);
+    default:
+      return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
+  }
+}
+
+function inScope({ scope, instances, timing }: Observed): Instance[] {
+  if (scope.kind === 'fleet') return instances;
+  // A storm is a batch: from a few on, the sweep brings all of them along with far fewer calls.
+  if (instances.filter(waits).length >= timing.stormInstances) return [];
+  return instances.filter(({ id, lifecycle }) => id === scope.instance && lifecycle !== 'InService');
+}
+
+/** Few instances wait and this one's event came in a moment ago. */
+function isFresh({ now, timing, instances }: Observed, { startedAt }: Instance): boolean {
+  if (instances.filter(waits).length >= timing.stormInstances) return false;
+  return startedAt !== null && now - startedAt < 2 * timing.sweepMs;
+}
+
+function waits({ lifecycle }: Instance): boolean {
+  return lifecycle.endsWith(':Wait');
+}
+
+function rest(instance: Instance, reason: string): Step {
+  return { step: 'nothing', instance: instance.id, reason };
+}

@@ -1,0 +1,174 @@
+import type { Config, Mistake } from '../fleet/settings.ts';
+
+/**
+ * What `decide` looks at and what it answers. Plain data, no SDK types: a test writes an Observed by hand
+ * and states the steps it expects.
+ */
+
+/** Ordered by epoch, then version of `status`, then rank: 1 for a rollout's config, 0 for live. */
+export interface Intent {
+  epoch: number;
+  version: number;
+  rank: 0 | 1;
+}
+
+/** `/shoal-state/<fleet>/status`. Times are epoch milliseconds. */
+export interface Status {
+  epoch: number;
+  /** Last proved good on every reachable instance in service. */
+  live?: { sha256: string; since: number };
+  /** Holds as long as desired has those settings. `settings` is their hash. */
+  rejected?: { sha256: string; settings: string; instance: string; reason: string; at: number };
+  /** Under way; a reversal while its sha256 is the rejected one. */
+  rollout?: { sha256: string; forced: boolean; startedAt: number; unhealthyBefore: string[]; build: number };
+}
+
+/** What the host script reported, as far as decisions depend on it. */
+export interface Evidence {
+  mode: 'apply' | 'check' | 'connections';
+  outcome: 'proven' | 'rejected' | 'restored' | 'failed' | 'unable' | 'busy' | 'superseded' | 'unproven';
+  phase: string;
+  reason: string;
+  running: string | null;
+  serving: boolean;
+  probe: 'ok' | 'failed' | 'none';
+  connections?: number | undefined;
+  /** Epoch seconds, by the host's clock. */
+  drainingSince?: number | undefined;
+}
+
+/** What this run knows of a host. A new run knows nothing and asks: that is cheap and idempotent. */
+export type HostKnowledge =
+  | { kind: 'unknown' }
+  | { kind: 'asked'; mode: Evidence['mode']; since: number; sha256: string | null }
+  | {
+      kind: 'reported';
+      report: Evidence;
+      at: number /** What was to be applied, null for a question. */;
+      sha256: string | null;
+    }
+  | { kind: 'unreachable'; reason: string; at: number };
+
+export interface Instance {
+  id: string;
+  group: string;
+  zone: string;
+  /** As Auto Scaling names it: `Pending:Wait`, `InService`, … */
+  lifecycle: string;
+  agentOnline: boolean;
+  target: { state: string; reason: string } | null;
+  host: HostKnowledge;
+  /** The hook it waits in, null when it waits in none of the fleet's. */
+  hook: { name: string; heartbeatMs: number } | null;
+  /** Start of the launch or termination, from the event or the scaling activity. */
+  startedAt: number | null;
+  /** When this run last sent a heartbeat, or the event came in. */
+  heartbeatAt: number | null;
+  /** When this run registered it. */
+  registeredAt: number | null;
+}
+
+export type Desired =
+  | { kind: 'config'; config: Config /** The newest edit, epoch milliseconds. */; editedAt: number }
+  | { kind: 'mistakes'; mistakes: Mistake[]; editedAt: number };
+
+export interface TargetGroupFacts {
+  arn: string;
+  port: number;
+  deregistrationDelayMs: number;
+  /** Whatever makes it unfit to register with, in words; empty when it is fit. */
+  problems: string[];
+}
+
+export interface Timing {
+  debounceMs: number;
+  lagMs: number;
+  pollMs: number;
+  retryMs: number;
+  sweepMs: number;
+  agentBudgetMs: number;
+  healthyBudgetMs: number;
+  launchBudgetMs: number;
+  stormInstances: number;
+}
+
+/** Where an event says to look. */
+export type Scope =
+  | { kind: 'instance'; instance: string }
+  | {
+      kind: 'fleet';
+      /** Ask every host, whatever AWS says of it. */
+      askAll: boolean;
+      request: { mode: 'apply'; force: boolean } | null;
+      /** A sweep leaves an instance to its event's handler for a while. */
+      sweep: boolean;
+    };
+
+export interface Observed {
+  now: number;
+  fleet: string;
+  scope: Scope;
+  timing: Timing;
+  /** When the running code was built, epoch seconds. */
+  build: number;
+  instances: Instance[];
+  desired: Desired;
+  state: {
+    status: Status | null;
+    /** Version of the parameter `status`; 0 when there is none. */
+    version: number;
+    live: Config | null;
+    rollout: Config | null;
+  };
+  targetGroup: TargetGroupFacts | null;
+}
+
+/** What a wait waits for: it names what has to be read again. */
+export type Source = 'groups' | 'parameters' | 'state' | 'targets' | 'agents' | 'commands';
+
+export interface Wait {
+  step: 'wait';
+  instance: string | null;
+  on: Source;
+  /** Look again after this time. */
+  pollMs: number;
+  reason: string;
+}
+
+export type Act =
+  | { step: 'store-config'; instance: null; config: Config; reason: string }
+  | { step: 'write-status'; instance: null; status: Status; reason: string }
+  | { step: 'apply'; instance: string; config: Config; intent: Intent; reason: string }
+  | { step: 'ask'; instance: string; mode: 'check' | 'connections'; reason: string }
+  | { step: 'register'; instance: string; reason: string }
+  | { step: 'deregister'; instance: string; reason: string }
+  | { step: 'heartbeat'; instance: string; group: string; hook: string; reason: string }
+  | {
+      step: 'complete';
+      instance: string;
+      group: string;
+      hook: string;
+      result: 'CONTINUE' | 'ABANDON';
+      reason: string;
+    };
+
+/** Nothing to do here, and why. */
+export interface Rest {
+  step: 'nothing';
+  instance: string | null;
+  reason: string;
+}
+
+export type Step = Act | Wait | Rest;
+
+/** The configuration an instance should have, and whether it may move there now. */
+export interface Goal {
+  config: Config;
+  intent: Intent;
+  may: boolean;
+  reason: string;
+}
+
+export function isAct(step: Step): step is Act {
+  return step.step !== 'wait' && step.step !== 'nothing';
+}

@@ -1,0 +1,268 @@
+import { guards } from '../fleet/guards.ts';
+import type { Config } from '../fleet/settings.ts';
+import type { Goal, Instance, Intent, Observed, Status, Step } from './model.ts';
+
+/** What the fleet as a whole should do, before any single instance is looked at. */
+export interface FleetDecision {
+  /** To be written, in this order, before anything else happens. */
+  writes: Step[];
+  waits: Step[];
+  /** Every host in service has to be asked what it runs. */
+  ask: boolean;
+  /** What an instance that comes in should run; null when there is nothing to give it. */
+  launch: Goal | null;
+  /** What an instance in service should run; null when it is left alone. */
+  goal(instance: Instance): Goal | null;
+  /** The fleet's state in one line, for people. */
+  says: string;
+}
+
+/**
+ * The rollout is a decision over the fleet: a goal for each instance, and who may move now. Nothing but
+ * `status` and the hosts' own answers says how far it got, so any run goes on from where another stopped.
+ */
+export function decideFleet(observed: Observed): FleetDecision {
+  const { status } = observed.state;
+  if (status === null) return first(observed);
+  if (status.rollout === undefined) return steady(observed, status);
+  if (status.rollout.sha256 === status.rejected?.sha256) return reversal(observed, status);
+  return rolling(observed, status);
+}
+
+/** No state yet: the fleet's first config is whatever its parameters render to. */
+function first(observed: Observed): FleetDecision {
+  const blocked = notReady(observed);
+  if (blocked !== null) return blocked;
+  if (observed.instances.length === 0) return quiet('no instances yet');
+  return start(observed, { epoch: observed.now }, 'the first configuration of this fleet');
+}
+
+function steady(observed: Observed, status: Status): FleetDecision {
+  const { desired, state, scope } = observed;
+  const { live } = state;
+  const stay = (says: string): FleetDecision => ({
+    ...quiet(says),
+    ask: scope.kind === 'fleet' && (scope.askAll || isYoung(observed, status)),
+    launch: live && liveGoal(observed, status, live, 'live'),
+    // Paused: watched and reported, and launches get live, but nothing in service is changed.
+    goal: () => live && { ...liveGoal(observed, status, live, 'live'), may: !isPaused(observed) },
+  });
+  if (live === null && status.live !== undefined)
+    return stay(`the stored configuration ${short(status.live.sha256)} cannot be read`);
+  if (desired.kind === 'mistakes') return stay(`parameters broken: ${mistakes(desired.mistakes)}`);
+  const unsettled = settling(observed);
+  if (unsettled !== null) return { ...stay('an edit is settling'), waits: [unsettled] };
+  const { rejected, ...withoutRejected } = status;
+  const { config } = desired;
+  if (config.sha256 === status.live?.sha256) {
+    if (rejected === undefined || rejected.settings === config.settingsHash) return stay('all on live');
+    return { ...stay(''), writes: [write(withoutRejected, 'the rejected parameters are gone')] };
+  }
+  const asked = scope.kind === 'fleet' ? scope.request : null;
+  if (rejected?.settings === config.settingsHash && asked === null)
+    return stay(`rejected on ${rejected.instance}: ${rejected.reason}`);
+  const refused = live === null ? [] : guards(live.settings, config.settings);
+  const standing = refused.filter(({ liftedByForce }) => !(liftedByForce && asked?.force === true));
+  if (standing.length > 0) return stay(`refused: ${standing.map(({ reason }) => reason).join('; ')}`);
+  if (isPaused(observed)) return stay('paused: an edit waits');
+  if (scope.kind === 'instance' && live !== null) return stay('an edit waits for the next reconcile');
+  return start(observed, withoutRejected, `desired is ${short(config.sha256)}`);
+}
+
+function rolling(observed: Observed, status: Status): FleetDecision {
+  const { desired, state, scope } = observed;
+  const rollout = status.rollout as NonNullable<Status['rollout']>;
+  if (rollout.build > observed.build) return quiet('a newer build of Shoal leads this rollout');
+  if (scope.kind === 'fleet' && desired.kind === 'config' && desired.config.sha256 !== rollout.sha256) {
+    const unsettled = settling(observed);
+    if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
+    const refused = state.live === null ? [] : guards(state.live.settings, desired.config.settings);
+    if (refused.length === 0) return start(observed, status, 'the parameters were edited again');
+  }
+  const config = state.rollout;
+  if (config === null) return quiet(`the stored configuration ${short(rollout.sha256)} cannot be read`);
+  const intent: Intent = { epoch: status.epoch, version: state.version, rank: 1 };
+  const goal: Goal = { config, intent, may: true, reason: `rollout of ${short(config.sha256)}` };
+  const failure = observed.instances.find((instance) => condemns(observed, instance, config));
+  if (failure !== undefined) return reject(observed, status, config, failure);
+  const members = observed.instances.filter(isReachableMember);
+  const done = members.filter((member) => isProven(member, config.sha256));
+  // Only a run that sees the whole fleet may say that it is proven everywhere.
+  if (scope.kind === 'fleet' && members.length > 0 && done.length === members.length) {
+    const { rollout: _, ...rest } = status;
+    const live = { sha256: config.sha256, since: observed.now };
+    return {
+      ...quiet('rollout complete'),
+      writes: [write({ ...rest, live }, `proven on all ${members.length} in service`)],
+    };
+  }
+  const mover = nextMover(members, done, rollout);
+  const behind = state.live && liveGoal(observed, status, state.live, 'live, its turn comes');
+  return {
+    ...quiet(`rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`),
+    ask: scope.kind === 'fleet',
+    launch: behind ?? goal,
+    goal: (instance) => {
+      if (done.includes(instance) || instance === mover) return goal;
+      return behind && { ...behind, may: false };
+    },
+  };
+}
+
+/** Rejected: every host that has, or may have, the new config goes back to live, and only that. */
+function reversal(observed: Observed, status: Status): FleetDecision {
+  const { live } = observed.state;
+  const { rollout: _, ...rest } = status;
+  if (live === null)
+    return {
+      ...quiet('the first configuration was rejected'),
+      writes: [write(rest, 'there is no live configuration to go back to')],
+    };
+  const members = observed.instances.filter(isReachableMember);
+  if (members.every((member) => isProven(member, live.sha256)))
+    return { ...quiet('reversed'), writes: [write(rest, 'live is proven everywhere again')] };
+  const goal = liveGoal(observed, status, live, `back to live: ${status.rejected?.reason ?? ''}`);
+  return {
+    ...quiet(`going back to ${short(live.sha256)}`),
+    ask: observed.scope.kind === 'fleet',
+    launch: goal,
+    goal: () => goal,
+  };
+}
+
+function start(observed: Observed, status: Status, reason: string): FleetDecision {
+  if (observed.desired.kind !== 'config') throw new Error('a rollout needs a desired configuration');
+  const { config } = observed.desired;
+  const { scope, instances, now, build } = observed;
+  const forced = scope.kind === 'fleet' && scope.request?.force === true;
+  const unhealthyBefore = instances
+    .filter(({ lifecycle, target }) => lifecycle === 'InService' && target?.state !== 'healthy')
+    .map(({ id }) => id)
+    .slice(0, 100);
+  const rollout = { sha256: config.sha256, forced, startedAt: now, unhealthyBefore, build };
+  const { rejected: _, ...rest } = status;
+  return {
+    ...quiet(`starting ${short(config.sha256)}`),
+    writes: [
+      { step: 'store-config', instance: null, config, reason: 'stored before anything points at it' },
+      write({ ...rest, rollout }, reason),
+    ],
+  };
+}
+
+function reject(observed: Observed, status: Status, config: Config, failed: Instance): FleetDecision {
+  const reason = failed.host.kind === 'reported' ? failed.host.report.reason : '';
+  const rejected = {
+    sha256: config.sha256,
+    settings: config.settingsHash,
+    instance: failed.id,
+    reason,
+    at: observed.now,
+  };
+  return {
+    ...quiet(`rejected on ${failed.id}: ${reason}`),
+    writes: [write({ ...status, rejected }, `rejected on ${failed.id}: ${reason}`)],
+  };
+}
+
+/**
+ * Whether this host's report condemns the config. In service: any failure to take it. On a machine that is
+ * coming in (a first rollout): only the file itself, since all else may be the machine's or the fleet's.
+ */
+function condemns({ state }: Observed, { host, lifecycle }: Instance, config: Config): boolean {
+  if (host.kind !== 'reported' || host.sha256 !== config.sha256) return false;
+  const { outcome } = host.report;
+  if (outcome === 'rejected') return lifecycle === 'InService' || state.live === null;
+  return lifecycle === 'InService' && ['restored', 'failed', 'unable'].includes(outcome);
+}
+
+/** One at a time: the next one moves when every proven one is healthy at the balancer. */
+function nextMover(
+  members: Instance[],
+  done: Instance[],
+  { sha256, unhealthyBefore }: NonNullable<Status['rollout']>,
+): Instance | null {
+  if (members.some(({ host }) => host.kind === 'unknown')) return null;
+  const moving = members.find(
+    ({ host }) => host.kind === 'asked' && host.mode === 'apply' && host.sha256 === sha256,
+  );
+  if (moving !== undefined) return moving;
+  if (done.some(({ id, target }) => target?.state !== 'healthy' && !unhealthyBefore.includes(id)))
+    return null;
+  return zonesInTurn(members).find((member) => !done.includes(member)) ?? null;
+}
+
+/** First of each zone, then second of each zone: the same order in every run. */
+function zonesInTurn(members: Instance[]): Instance[] {
+  const seen = new Map<string, number>();
+  const byId = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const turns = byId.map((member) => {
+    const turn = seen.get(member.zone) ?? 0;
+    seen.set(member.zone, turn + 1);
+    return { member, turn };
+  });
+  return turns
+    .sort((a, b) => a.turn - b.turn || (a.member.zone < b.member.zone ? -1 : 1))
+    .map(({ member }) => member);
+}
+
+/** Null when a rollout could start from the parameters as they are. */
+function notReady(observed: Observed): FleetDecision | null {
+  const { desired } = observed;
+  if (desired.kind === 'mistakes') return quiet(`parameters broken: ${mistakes(desired.mistakes)}`);
+  const unsettled = settling(observed);
+  if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
+  return null;
+}
+
+/** Half an edit is never taken up: parameters rest for a moment before they count. */
+function settling({ desired, now, timing }: Observed): Step | null {
+  const left = desired.editedAt + timing.debounceMs - now;
+  if (left <= 0) return null;
+  return {
+    step: 'wait',
+    instance: null,
+    on: 'parameters',
+    pollMs: left + 50,
+    reason: 'an edit is younger than the debounce time',
+  };
+}
+
+function liveGoal({ state }: Observed, status: Status, config: Config, reason: string): Goal {
+  return { config, intent: { epoch: status.epoch, version: state.version, rank: 0 }, may: true, reason };
+}
+
+function isPaused({ desired }: Observed): boolean {
+  return desired.kind === 'config' && desired.config.settings.paused;
+}
+
+/** The first sweep after live was written asks every host: a launch may have raced it. */
+function isYoung({ now, timing }: Observed, { live }: Status): boolean {
+  return live !== undefined && now - live.since < 2 * timing.sweepMs;
+}
+
+function isReachableMember({ lifecycle, agentOnline, host }: Instance): boolean {
+  return lifecycle === 'InService' && agentOnline && host.kind !== 'unreachable';
+}
+
+export function isProven({ host }: Instance, sha256: string): boolean {
+  return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
+}
+
+function write(status: Status, reason: string): Step {
+  return { step: 'write-status', instance: null, status, reason };
+}
+
+function quiet(says: string): FleetDecision {
+  return { writes: [], waits: [], ask: false, launch: null, goal: () => null, says };
+}
+
+function mistakes(list: { parameter: string | null; problem: string }[]): string {
+  return list
+    .map(({ parameter, problem }) => (parameter === null ? problem : `${parameter}: ${problem}`))
+    .join('; ');
+}
+
+export function short(sha256: string): string {
+  return sha256.slice(0, 12);
+}

@@ -1,0 +1,56 @@
+import { awaitCommand } from './command.ts';
+import { beat, complete } from './launching.ts';
+import type { Instance, Observed, Step } from './model.ts';
+
+/**
+ * Going out: deregister → Squid keeps serving → CONTINUE once the balancer's own lag has passed and no
+ * client is connected any more, or when the larger of deregistration delay and lag has passed, or when the
+ * host is gone. A drain always ends in CONTINUE: ABANDON would terminate just the same, or keep the
+ * machine running under a policy that retains it.
+ */
+export function terminating(observed: Observed, instance: Instance): Step {
+  const { target, host, hook, id } = instance;
+  const { timing, now, targetGroup } = observed;
+  if (hook === null)
+    return { step: 'nothing', instance: id, reason: 'the group has no terminate hook of the fleet' };
+  if (target !== null && !target.state.endsWith('draining')) {
+    // AWS's reason for a target whose instance is stopped or terminated.
+    if (target.reason.includes('Target.InvalidState'))
+      return complete(instance, 'CONTINUE', 'the host is gone');
+    return { step: 'deregister', instance: id, reason: 'leaving the group' };
+  }
+  const elapsed = now - (drainingSince(instance) ?? now);
+  const longest = Math.max(targetGroup?.deregistrationDelayMs ?? 0, timing.lagMs);
+  if (elapsed >= longest) return complete(instance, 'CONTINUE', 'the deregistration delay has passed');
+  const connections = host.kind === 'reported' ? host.report.connections : undefined;
+  if (connections === 0 && elapsed >= timing.lagMs)
+    return complete(instance, 'CONTINUE', 'no client is connected any more');
+  const beating = beat(observed, instance);
+  if (beating !== null) return beating;
+  if (host.kind === 'asked') return awaitCommand(now, timing, instance);
+  const answered = host.kind === 'reported' || host.kind === 'unreachable' ? host.at : 0;
+  const askAgainAt = answered + drainPollMs(observed);
+  // A dead agent waits the delay out: its Squid may be serving.
+  if (instance.agentOnline && now >= askAgainAt)
+    return { step: 'ask', instance: id, mode: 'connections', reason: 'counting its clients' };
+  const reason = connections === undefined ? 'draining' : `draining, ${connections} clients connected`;
+  const pollMs = Math.max(50, Math.min(askAgainAt - now, longest - elapsed));
+  return {
+    step: 'wait',
+    instance: id,
+    on: 'groups',
+    pollMs: instance.agentOnline ? pollMs : timing.retryMs,
+    reason,
+  };
+}
+
+/** An eighth of the lag: 15 s at AWS's 120 s. */
+function drainPollMs({ timing }: Observed): number {
+  return Math.max(500, timing.lagMs / 8);
+}
+
+/** The host remembers when its draining began; else the termination's own start counts. */
+function drainingSince({ host, startedAt }: Instance): number | null {
+  const remembered = host.kind === 'reported' ? host.report.drainingSince : undefined;
+  return remembered === undefined ? startedAt : remembered * 1000;
+}

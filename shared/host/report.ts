@@ -1,0 +1,72 @@
+import * as v from 'valibot';
+
+/**
+ * What the host script prints: one compact JSON line under 1,900 bytes, and nothing else on standard
+ * output (aws:runShellScript keeps the first 2,500 characters of a plugin's output).
+ */
+const Report = v.object({
+  mode: v.picklist(['apply', 'check', 'connections']),
+  /**
+   * - `proven`: every worker runs the file and the proof passed (also when nothing had to be changed).
+   * - `rejected`: the file is wrong; found before the serving Squid was touched (decode, parse, trial).
+   * - `restored`: swapped in, failed there, the previous file is back in force and proven.
+   * - `failed`: what runs now is not proven: nothing serves, or not what it should.
+   * - `unable`: the host is in the way (disk, directory, port, package); nothing was changed.
+   * - `busy`: another run held the lock for 20 s. `superseded`: a higher intent was accepted before.
+   * - `unproven` (check only): what runs does not pass the proof; `reason` says which part.
+   */
+  outcome: v.picklist([
+    'proven',
+    'rejected',
+    'restored',
+    'failed',
+    'unable',
+    'busy',
+    'superseded',
+    'unproven',
+  ]),
+  /** The last phase entered: lock, intent, install, decode, parse, trial, swap, start, proof, restore, done. */
+  phase: v.string(),
+  /** In words, for people; empty when all is well. At most 400 bytes. */
+  reason: v.string(),
+  /** The generation that every worker answers with; null when none answers or they differ. */
+  running: v.nullable(v.string()),
+  /** The sha256 of the file on disk (marker zeroed); null when there is none or it is not whole. */
+  file: v.nullable(v.string()),
+  /** The last intent accepted, `epoch.version.rank`. */
+  intent: v.nullable(v.string()),
+  /** A Squid runs and the port belongs to it. */
+  serving: v.boolean(),
+  probe: v.picklist(['ok', 'failed', 'none']),
+  /** The probe failed before the swap too, so it says nothing about the config. */
+  probeFailedBefore: v.optional(v.boolean()),
+  /** How the change was made: nothing to do, Squid started, reconfigured or restarted. */
+  change: v.optional(v.picklist(['none', 'start', 'reconfigure', 'restart'])),
+  /** Connections closed because the file does not allow their client; `kept` where the kernel cannot. */
+  closed: v.optional(v.number()),
+  tunnels: v.optional(v.picklist(['closed', 'kept'])),
+  /** Mode `connections`: established client connections on the port, health checks left out. */
+  connections: v.optional(v.number()),
+  /** Mode `connections`: when draining began on this host (its first `connections` call), epoch seconds. */
+  drainingSince: v.optional(v.number()),
+  squid: v.optional(v.string()),
+  ms: v.optional(v.record(v.string(), v.number())),
+});
+
+export type HostReport = v.InferOutput<typeof Report>;
+
+/** Reads a report. Returns an error text instead when the output is not one. */
+export function parseReport(stdout: string): HostReport | string {
+  const line = stdout.trim();
+  if (line === '') return 'the host printed nothing';
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return `the host printed something that is no report: ${JSON.stringify(line.slice(0, 120))}`;
+  }
+  const parsed = v.safeParse(Report, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  return `the host's report has a wrong ${v.getDotPath(issue) ?? 'shape'}: ${issue.message}`;
+}

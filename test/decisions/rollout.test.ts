@@ -1,0 +1,361 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decide } from '../../shared/decisions/decide.ts';
+import { type Desired, isAct, type Observed, type Step } from '../../shared/decisions/model.ts';
+import {
+  comingIn,
+  config,
+  edited,
+  evidence,
+  failed,
+  good,
+  instance,
+  now,
+  onLive,
+  rollingOut,
+  runs,
+  world,
+} from './worlds.ts';
+
+const steps = (observed: Observed) =>
+  decide(observed).map(({ step, instance }) => `${step} ${instance ?? ''}`.trim());
+const status = (observed: Observed) => {
+  const step = decide(observed).find((it: Step) => it.step === 'write-status');
+  return step?.step === 'write-status' ? step.status : null;
+};
+const desired = (of = edited, editedAt = now - 60_000): Desired => ({ kind: 'config', config: of, editedAt });
+const whole = { kind: 'fleet', askAll: false, sweep: false } as const;
+
+test('does nothing when everything is as it should be', () => {
+  expect(decide(world([instance('i-1'), instance('i-2')])).filter((step) => step.step !== 'nothing')).toEqual(
+    [],
+  );
+});
+
+test('starts a rollout by writing the config, then the status', () => {
+  const observed = world([instance('i-1'), instance('i-2', { target: { state: 'unhealthy', reason: '' } })], {
+    desired: desired(),
+  });
+  expect(steps(observed)).toEqual(['store-config', 'write-status']);
+  expect(status(observed)).toEqual({
+    ...onLive,
+    rollout: { sha256: edited.sha256, forced: false, startedAt: now, unhealthyBefore: ['i-2'], build: 1_000 },
+  });
+});
+
+test('takes up no edit that is younger than the debounce time', () => {
+  expect(steps(world([instance('i-1')], { desired: desired(edited, now - 2_999) }))[0]).toBe('wait');
+  expect(steps(world([instance('i-1')], { desired: desired(edited, now - 3_000) }))[0]).toBe('store-config');
+});
+
+test('asks everybody before the first one moves', () => {
+  expect(steps(rollingOut([instance('i-1'), instance('i-2')]))).toEqual(['ask i-1', 'ask i-2']);
+});
+
+test('moves one host at a time, the canary first', () => {
+  const both = [instance('i-1', { host: runs(good, false) }), instance('i-2', { host: runs(good, false) })];
+  expect(decide(rollingOut(both))).toMatchObject([
+    {
+      step: 'apply',
+      instance: 'i-1',
+      config: { sha256: edited.sha256 },
+      intent: { epoch: 1, version: 4, rank: 1 },
+    },
+    { step: 'nothing', instance: 'i-2' },
+  ]);
+  const half = [instance('i-1', { host: runs(edited) }), both[1]!];
+  expect(steps(rollingOut(half))).toEqual(['nothing i-1', 'apply i-2']);
+});
+
+test('waits with the next until the last is healthy again', () => {
+  const sick = instance('i-1', { host: runs(edited), target: { state: 'unhealthy', reason: '' } });
+  const next = instance('i-2', { host: runs(good, false) });
+  expect(steps(rollingOut([sick, next]))).toEqual(['wait i-1', 'nothing i-2']);
+});
+
+test('takes zones in turn', () => {
+  const zone = (letter: string) => ({ zone: `ap-northeast-1${letter}` });
+  const hosts = [
+    instance('i-1', { ...zone('a'), host: runs(edited) }),
+    instance('i-2', { ...zone('a'), host: runs(good, false) }),
+    instance('i-3', { ...zone('c'), host: runs(good, false) }),
+  ];
+  expect(steps(rollingOut(hosts))).toContain('apply i-3');
+});
+
+test('writes live only when every reachable host in service is proven', () => {
+  const done = instance('i-1', { host: runs(edited) });
+  for (const host of [
+    runs(good),
+    { kind: 'unknown' } as const,
+    failed(edited, { outcome: 'busy', running: edited.sha256 }),
+  ])
+    expect(status(rollingOut([done, instance('i-2', { host })]))).toBeNull();
+  expect(status(rollingOut([done, instance('i-2', { host: runs(edited) })]))).toEqual({
+    epoch: 1,
+    live: { sha256: edited.sha256, since: now },
+  });
+});
+
+test('never writes live from a look at one instance', () => {
+  const observed = rollingOut([instance('i-1', { host: runs(edited) })], {
+    scope: { kind: 'instance', instance: 'i-1' },
+  });
+  expect(status(observed)).toBeNull();
+});
+
+test('rejects a config that a host in service cannot take', () => {
+  for (const outcome of ['rejected', 'restored', 'failed', 'unable'] as const) {
+    const canary = instance('i-1', { host: failed(edited, { outcome, reason: 'no name server' }) });
+    const written = status(rollingOut([canary, instance('i-2')]));
+    expect(written).toMatchObject({
+      live: { sha256: good.sha256 },
+      rejected: {
+        sha256: edited.sha256,
+        settings: edited.settingsHash,
+        instance: 'i-1',
+        reason: 'no name server',
+      },
+      rollout: { sha256: edited.sha256 },
+    });
+  }
+});
+
+test('brings every host back to live after a rejection', () => {
+  const rejected = {
+    sha256: edited.sha256,
+    settings: edited.settingsHash,
+    instance: 'i-1',
+    reason: 'x',
+    at: now,
+  };
+  const hosts = [instance('i-1', { host: runs(edited) }), instance('i-2', { host: runs(good, false) })];
+  expect(decide(rollingOut(hosts, {}, { rejected }))).toMatchObject([
+    { step: 'apply', instance: 'i-1', config: { sha256: good.sha256 }, intent: { version: 4, rank: 0 } },
+    { step: 'nothing', instance: 'i-2' },
+  ]);
+  const back = [instance('i-1', { host: runs(good) }), hosts[1]!];
+  expect(status(rollingOut(back, {}, { rejected }))).toEqual({ ...onLive, rejected });
+});
+
+test('does not try a rejected config again by itself', () => {
+  const rejected = {
+    sha256: edited.sha256,
+    settings: edited.settingsHash,
+    instance: 'i-1',
+    reason: 'x',
+    at: now,
+  };
+  const state = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
+  expect(status(world([instance('i-1')], { desired: desired(), state }))).toBeNull();
+  const scope = { ...whole, request: { mode: 'apply', force: false } } as const;
+  expect(status(world([instance('i-1')], { desired: desired(), state, scope }))).toMatchObject({
+    rollout: { sha256: edited.sha256 },
+  });
+});
+
+test('forgets a rejection once the parameters are good again', () => {
+  const rejected = {
+    sha256: edited.sha256,
+    settings: edited.settingsHash,
+    instance: 'i-1',
+    reason: 'x',
+    at: now,
+  };
+  const state = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
+  expect(status(world([instance('i-1')], { state }))).toEqual(onLive);
+});
+
+test('an edit in the middle of a rollout takes its place', () => {
+  const third = config('172.31.0.0/24,172.31.8.0/24');
+  expect(status(rollingOut([instance('i-1')], { desired: desired(third) }))).toMatchObject({
+    rollout: { sha256: third.sha256 },
+  });
+});
+
+test('an edit back in the middle rolls live out again', () => {
+  const observed = rollingOut([instance('i-1')], { desired: desired(good) });
+  expect(status(observed)).toMatchObject({ live: { sha256: good.sha256 }, rollout: { sha256: good.sha256 } });
+});
+
+test('keeps what runs while the parameters are broken', () => {
+  const mistakes = [{ parameter: 'port', version: 2, problem: 'is no number' }];
+  const observed = world([instance('i-1')], {
+    desired: { kind: 'mistakes', mistakes, editedAt: now - 60_000 },
+  });
+  expect(decide(observed)).toEqual([
+    { step: 'nothing', instance: 'i-1', reason: 'parameters broken: port: is no number' },
+  ]);
+});
+
+test('refuses an edit that cuts most clients off, unless forced', () => {
+  const narrow = config('172.31.0.0/26');
+  expect(status(world([instance('i-1')], { desired: desired(narrow) }))).toBeNull();
+  const scope = { ...whole, request: { mode: 'apply', force: true } } as const;
+  expect(status(world([instance('i-1')], { desired: desired(narrow), scope }))).toMatchObject({
+    rollout: { forced: true },
+  });
+});
+
+test('brings a drifted host back to live when it was asked', () => {
+  const drifted = instance('i-1', { host: runs(edited, false) });
+  expect(decide(world([drifted]))).toMatchObject([{ step: 'apply', config: { sha256: good.sha256 } }]);
+});
+
+test('changes nothing in service while paused', () => {
+  const paused = config('172.31.0.0/24,172.31.9.0/24', { paused: 'yes' });
+  const drifted = instance('i-1', { host: runs(edited, false) });
+  expect(steps(world([drifted], { desired: desired(paused) }))).toEqual(['nothing i-1']);
+});
+
+test('an older build leaves a newer rollout alone', () => {
+  const observed = rollingOut([instance('i-1', { host: runs(good, false) })], { build: 999 });
+  expect(decide(observed).filter(isAct)).toEqual([]);
+});
+
+test('registers an instance in service only after asking it', () => {
+  const lost = instance('i-1', { target: null });
+  expect(steps(world([lost]))).toEqual(['ask i-1']);
+  expect(steps(world([{ ...lost, host: runs(good, false) }]))).toEqual(['register i-1']);
+});
+
+/** Any mixture of what a host can be, in any state of the fleet. */
+const anyInstance = fc.record({
+  lifecycle: fc.constantFrom(
+    'Pending',
+    'Pending:Wait',
+    'Pending:Proceed',
+    'InService',
+    'Terminating:Wait',
+    'Terminating',
+    'Standby',
+    'Warmed:Pending:Wait',
+    'Warmed:Terminating:Wait',
+    'Detached',
+    'Terminated',
+  ),
+  agentOnline: fc.boolean(),
+  target: fc.constantFrom(
+    null,
+    ...['initial', 'healthy', 'unhealthy', 'unused', 'draining', 'unavailable', 'unhealthy.draining'].map(
+      (state) => ({ state, reason: '' }),
+    ),
+  ),
+  host: fc.constantFrom(
+    { kind: 'unknown' } as const,
+    { kind: 'asked', mode: 'apply', since: now, sha256: edited.sha256 } as const,
+    { kind: 'unreachable', reason: 'x', at: now } as const,
+    runs(good),
+    runs(good, false),
+    runs(edited),
+    ...(['rejected', 'restored', 'failed', 'unable', 'busy', 'superseded'] as const).map((outcome) =>
+      failed(edited, { outcome }),
+    ),
+    {
+      kind: 'reported',
+      report: evidence({ outcome: 'unproven', running: null }),
+      at: now,
+      sha256: null,
+    } as const,
+  ),
+  hook: fc.constantFrom(null, { name: 'shoal-launch', heartbeatMs: 30_000 }),
+  startedAt: fc.constantFrom(null, now, now - 10_000_000),
+  heartbeatAt: fc.constantFrom(null, now),
+});
+const anyWorld = fc
+  .record({
+    instances: fc.array(anyInstance, { maxLength: 4 }),
+    rolling: fc.boolean(),
+    rejected: fc.boolean(),
+    live: fc.boolean(),
+    status: fc.boolean(),
+    desired: fc.constantFrom<Desired>(desired(good), desired(), desired(edited, now), {
+      kind: 'mistakes',
+      mistakes: [],
+      editedAt: 0,
+    }),
+    force: fc.constantFrom(null, true, false),
+    target: fc.boolean(),
+  })
+  .map((it) => {
+    const rejected = {
+      sha256: edited.sha256,
+      settings: edited.settingsHash,
+      instance: 'i-1',
+      reason: 'x',
+      at: now,
+    };
+    const base = rollingOut(it.instances.map((change, at) => instance(`i-${at}`, change)));
+    const { rollout, live, ...rest } = base.state.status!;
+    const written = {
+      ...rest,
+      ...(it.rolling ? { rollout } : {}),
+      ...(it.live ? { live } : {}),
+      ...(it.rejected ? { rejected } : {}),
+    };
+    return {
+      ...base,
+      desired: it.desired,
+      scope: { ...whole, request: it.force === null ? null : { mode: 'apply' as const, force: it.force } },
+      targetGroup: it.target ? base.targetGroup : null,
+      state: it.status
+        ? {
+            status: written as typeof rest,
+            version: 4,
+            live: it.live ? good : null,
+            rollout: it.rolling ? edited : null,
+          }
+        : { status: null, version: 0, live: null, rollout: null },
+    } satisfies Observed;
+  });
+
+test('is total, and gives every instance exactly one step with a reason', () => {
+  fc.assert(
+    fc.property(anyWorld, (observed) => {
+      const all = decide(observed);
+      for (const step of all) expect(step.reason).not.toBe('');
+      if (all.some(({ step }) => step === 'write-status')) return;
+      const ids = all.flatMap((step) => (step.instance === null ? [] : [step.instance]));
+      expect(ids.sort()).toEqual(observed.instances.map(({ id }) => id).sort());
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('never registers or continues an unproven instance, in any state', () => {
+  fc.assert(
+    fc.property(anyWorld, (observed) => {
+      for (const step of decide(observed)) {
+        const one = observed.instances.find(({ id }) => id === step.instance);
+        if (one === undefined) continue;
+        const proven = one.host.kind === 'reported' && one.host.report.outcome === 'proven';
+        if (step.step === 'register') expect(proven).toBe(true);
+        if (step.step === 'complete' && step.result === 'CONTINUE' && one.lifecycle === 'Pending:Wait')
+          expect({ proven, target: one.target?.state }).toEqual({ proven: true, target: 'healthy' });
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('moves at most one host in service to a new config', () => {
+  fc.assert(
+    fc.property(anyWorld, (observed) => {
+      const moving = decide(observed).filter(
+        (step) =>
+          step.step === 'apply' &&
+          step.config.sha256 === edited.sha256 &&
+          observed.instances.some(({ id, lifecycle }) => id === step.instance && lifecycle === 'InService'),
+      );
+      expect(moving.length).toBeLessThanOrEqual(1);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a launch in the middle of a rollout gets live', () => {
+  expect(decide(rollingOut([comingIn('i-9'), instance('i-1')]))).toMatchObject([
+    { step: 'apply', instance: 'i-9', config: { sha256: good.sha256 } },
+    { step: 'ask', instance: 'i-1' },
+  ]);
+});

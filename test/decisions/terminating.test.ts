@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { decide } from '../../shared/decisions/decide.ts';
+import type { HostKnowledge, Instance } from '../../shared/decisions/model.ts';
+import { evidence, goingOut, now, world } from './worlds.ts';
+
+const step = (change: Partial<Instance>) => decide(world([goingOut('i-1', change)]))[0]!;
+const draining = { target: { state: 'draining', reason: '' } };
+const counted = (connections: number, secondsAgo: number): HostKnowledge => ({
+  kind: 'reported',
+  report: evidence({ mode: 'connections', connections, drainingSince: (now - secondsAgo * 1000) / 1000 }),
+  at: now - 100,
+  sha256: null,
+});
+
+test('deregisters first', () => {
+  expect(step({ target: { state: 'healthy', reason: '' } })).toMatchObject({ step: 'deregister' });
+  expect(step({ target: { state: 'initial', reason: '' } })).toMatchObject({ step: 'deregister' });
+});
+
+test('asks the host how many clients are left', () => {
+  expect(step(draining)).toMatchObject({ step: 'ask', mode: 'connections' });
+});
+
+test('keeps serving through the balancer lag with nobody connected', () => {
+  expect(step({ ...draining, host: counted(0, 119) })).toMatchObject({ step: 'wait' });
+  expect(step({ ...draining, host: counted(0, 120) })).toMatchObject({
+    step: 'complete',
+    result: 'CONTINUE',
+  });
+});
+
+test('waits for clients until the deregistration delay has passed', () => {
+  expect(step({ ...draining, host: counted(2, 299) })).toMatchObject({
+    step: 'wait',
+    reason: expect.stringContaining('2 clients'),
+  });
+  expect(step({ ...draining, host: counted(2, 300) })).toMatchObject({
+    step: 'complete',
+    result: 'CONTINUE',
+  });
+});
+
+test('waits the whole delay out when the agent is dead', () => {
+  const dead = { ...draining, agentOnline: false };
+  expect(step({ ...dead, startedAt: now - 299_000 })).toMatchObject({
+    step: expect.stringMatching(/wait|heartbeat/),
+  });
+  expect(step({ ...dead, startedAt: now - 300_000 })).toMatchObject({ step: 'complete', result: 'CONTINUE' });
+});
+
+test('continues at once when the host is gone', () => {
+  expect(step({ target: { state: 'unused', reason: 'Target.InvalidState: …' } })).toMatchObject({
+    step: 'complete',
+    result: 'CONTINUE',
+  });
+});
+
+test('sends a heartbeat when a third of the hook has passed', () => {
+  expect(step({ ...draining, heartbeatAt: now - 100_000, host: counted(2, 100) })).toMatchObject({
+    step: 'heartbeat',
+  });
+});

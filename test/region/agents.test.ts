@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { fast } from '../../region/pace.ts';
+import type { RunResult } from '../../region/ports.ts';
+import { commandDocument, createBed, groupSpec, passed } from './bed.ts';
+
+beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
+afterEach(() => void vi.useRealTimers());
+
+const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const call = { identity: 'me', accessKeyId: 'key', requestId: 'id' };
+
+async function start(count = 1) {
+  const bed = createBed(fast);
+  bed.world.commands.putDocument('shoal-apply', commandDocument);
+  const group = bed.world.autoscaling.createGroup(groupSpec({ desiredCapacity: count }));
+  await advance(500);
+  const ids = group.members.map(({ instanceId }) => instanceId);
+  const run = (operation: string, input: object) =>
+    bed.world.commands.service.operations[operation]!(input, call);
+  const send = (input: object = {}) =>
+    (
+      run('SendCommand', {
+        DocumentName: 'shoal-apply',
+        InstanceIds: ids,
+        Parameters: { mode: ['check'] },
+        TimeoutSeconds: 30,
+        ...input,
+      }) as { Command: { CommandId: string } }
+    ).Command.CommandId;
+  const invocations = (CommandId: string) =>
+    (run('ListCommandInvocations', { CommandId }) as { CommandInvocations: Record<string, string>[] })
+      .CommandInvocations;
+  const details = (id: string) => invocations(id).map((invocation) => invocation.StatusDetails);
+  const host = bed.hosts.get(ids[0]!)!;
+  return { ...bed, ids, host, run, send, invocations, details };
+}
+
+const hanging = () => {
+  const finish: ((result: RunResult) => void)[] = [];
+  return { finish, answer: () => new Promise<RunResult>((resolve) => finish.push(resolve)) };
+};
+
+test('an agent comes online a while after its instance', async () => {
+  const { send, run, ids } = await start();
+  expect(() => send()).toThrow(`Instances [[${ids[0]}]] not in a valid state`);
+  expect(run('DescribeInstanceInformation', {})).toMatchObject({ InstanceInformationList: [] });
+  await advance(1_000);
+  expect(run('DescribeInstanceInformation', {})).toMatchObject({
+    InstanceInformationList: [{ InstanceId: ids[0], PingStatus: 'Online' }],
+  });
+  expect(send()).toHaveLength(36);
+});
+
+test('an invocation is not to be seen right after sending', async () => {
+  const { send, run, ids, details } = await start();
+  await advance(1_000);
+  const CommandId = send();
+  expect(details(CommandId)).toEqual([]);
+  const get = () => run('GetCommandInvocation', { CommandId, InstanceId: ids[0] });
+  expect(get).toThrow(expect.objectContaining({ code: 'InvocationDoesNotExist' }));
+  await advance(fast.deliveryMs);
+  expect(details(CommandId)).toEqual(['Success']);
+});
+
+test('an agent runs five commands at a time', async () => {
+  const { send, host, details } = await start();
+  await advance(1_000);
+  const { finish, answer } = hanging();
+  host.answer = answer;
+  const commands = Array.from({ length: 6 }, () => send());
+  await advance(1_000);
+  expect(commands.flatMap(details)).toEqual([...Array(5).fill('In Progress'), 'Pending']);
+  finish[0]!(passed(''));
+  await advance(0);
+  expect(commands.flatMap(details)).toEqual(['Success', ...Array(5).fill('In Progress')]);
+});
+
+test('what a script overran is timed out with a response code of -1', async () => {
+  const { send, host, ids, run } = await start();
+  await advance(1_000);
+  host.answer = () => ({ exitCode: 137, stdout: 'so far', stderr: '', timedOut: true });
+  const CommandId = send();
+  await advance(1_000);
+  expect(run('GetCommandInvocation', { CommandId, InstanceId: ids[0] })).toMatchObject({
+    Status: 'TimedOut',
+    StatusDetails: 'Execution Timed Out',
+    ResponseCode: -1,
+    StandardOutputContent: 'so far',
+  });
+});
+
+test('a machine that is gone before delivery is a delivery time-out', async () => {
+  const { send, world, ids, details, run } = await start();
+  await advance(1_000);
+  const CommandId = send();
+  await world.instances.terminate(ids[0]!);
+  await advance(29_000);
+  expect(details(CommandId)).toEqual(['Pending']);
+  await advance(1_500);
+  expect(details(CommandId)).toEqual(['Delivery Timed Out']);
+  expect(run('ListCommands', { CommandId })).toMatchObject({
+    Commands: [{ Status: 'Success', DeliveryTimedOutCount: 1 }],
+  });
+});
+
+test('a machine that goes while it works ends after both time-outs', async () => {
+  const { send, world, ids, host, details } = await start();
+  await advance(1_000);
+  const { finish, answer } = hanging();
+  host.answer = answer;
+  const CommandId = send();
+  await advance(1_000);
+  await world.instances.terminate(ids[0]!);
+  finish[0]!(passed('too late'));
+  await advance(140_000);
+  expect(details(CommandId)).toEqual(['In Progress']);
+  await advance(10_000);
+  expect(details(CommandId)).toEqual(['Execution Timed Out']);
+});
+
+test('one at a time, and none after the first error', async () => {
+  const { send, hosts, details } = await start(3);
+  await advance(1_000);
+  for (const host of hosts.values())
+    host.answer = () => ({ exitCode: 1, stdout: '', stderr: '', timedOut: false });
+  const careful = send({ MaxConcurrency: '1' });
+  const bold = send({ MaxErrors: '100%' });
+  await advance(1_000);
+  expect(details(careful)).toEqual(['Failed', 'Terminated', 'Terminated']);
+  expect(details(bold)).toEqual(['Failed', 'Failed', 'Failed']);
+});

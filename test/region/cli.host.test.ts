@@ -1,0 +1,252 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readRecord, stateDirectory } from '../../region/state.ts';
+
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(project, 'region/cli.ts');
+const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
+const port = 4600 + (process.pid % 300);
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(words: string[]): ChildProcess {
+  const env = { ...process.env, INIT_CWD: folder };
+  return spawn(process.execPath, [program, ...words], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Resolves when the command has ended and nobody holds its output any more. */
+async function finish(child: ChildProcess, input = ''): Promise<Result> {
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]!.setEncoding('utf8').on('data', (text) => void (result[name] += text));
+  child.stdin!.end(input);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...result };
+}
+
+const region = (...words: string[]) => finish(start([words[0]!, '--port', String(port), ...words.slice(1)]));
+const up = (...words: string[]) => region('up', '--package', folder, ...words);
+
+/** Processes on this machine whose command line names the region's folder or program. */
+function leftOvers(): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => {
+    const text = ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`)).join(' ');
+    return text.includes(stateDirectory(port)) ? [read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')] : [];
+  });
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function expectNothingLeft(): void {
+  expect(leftOvers()).toEqual([]);
+  expect(existsSync(stateDirectory(port))).toBe(false);
+  expect(read('/proc/self/mounts')).not.toContain(stateDirectory(port));
+}
+
+beforeAll(() => {
+  // The region gets by with the package: nothing else of the project is in this folder.
+  mkdirSync(join(folder, 'infra'));
+  cpSync(join(project, '.serverless'), join(folder, '.serverless'), { recursive: true });
+  cpSync(join(project, 'infra/fleet.yml'), join(folder, 'infra/fleet.yml'));
+});
+afterAll(async () => {
+  await region('down');
+  rmSync(folder, { recursive: true });
+});
+
+describe('a region in the background', () => {
+  let started: Result;
+  const links = () => execFileSync('ip', ['-brief', 'link'], { encoding: 'utf8' });
+  const linksBefore = links();
+  beforeAll(async () => {
+    started = await up();
+  });
+  afterAll(async () => void (await region('down')));
+
+  test('is announced when its fleet serves', async () => {
+    expect(started).toMatchObject({ code: 0, stderr: expect.stringContaining('the fleet serves') });
+    expect(started.stdout).toContain(`client --port ${port} --`);
+    const tooLong = started.stdout.split('\n').filter((line) => line.length > 80);
+    expect(tooLong).toEqual([]);
+    const status = await region('status');
+    expect(status.code).toBe(0);
+    expect(status.stdout.match(/InService +healthy/g)).toHaveLength(2);
+    expect(status.stdout).toMatch(/live +[0-9a-f]{64}\n/);
+  });
+
+  test('lists the bucket for an on-premises client', async () => {
+    const { stdout, code } = await region('client', '--', 'sh', '-c', 'aws s3 ls s3://squid-test-bucket/');
+    expect(stdout).toContain('hello.txt');
+    expect(code).toBe(0);
+  });
+
+  test('refuses a client of a network that is not allowed', async () => {
+    const command = 'curl -s -o /dev/null -w "%{http_connect}" "$S3_ENDPOINT"';
+    const [here, there] = await Promise.all([
+      region('client', '--', 'sh', '-c', command),
+      region('client', '--from', '192.168.7.7', '--', 'sh', '-c', command),
+    ]);
+    expect([here.stdout, there.stdout]).toEqual(['200', '403']);
+  });
+
+  test('gives a client its own streams and status', async () => {
+    writeFileSync(join(folder, 'mine.txt'), 'my file\n');
+    const client = start([
+      'client',
+      '--port',
+      String(port),
+      '--',
+      'sh',
+      '-c',
+      'cat; cat mine.txt; echo err >&2; exit 7',
+    ]);
+    expect(await finish(client, 'from stdin\n')).toEqual({
+      code: 7,
+      stdout: 'from stdin\nmy file\n',
+      stderr: 'err\n',
+    });
+  });
+
+  test('passes signals on to a client', async () => {
+    const client = start([
+      'client',
+      '--port',
+      String(port),
+      '--',
+      'sh',
+      '-c',
+      'trap "echo ended; exit 3" TERM; echo ready; while :; do sleep 0.1; done',
+    ]);
+    await new Promise((resolve) => client.stdout!.once('data', resolve));
+    client.kill('SIGTERM');
+    expect(await finish(client)).toMatchObject({ code: 3, stdout: expect.stringContaining('ended') });
+  });
+
+  test('answers the AWS CLI', async () => {
+    const name = await region(
+      'aws',
+      'cloudformation',
+      'describe-stacks',
+      '--stack-name',
+      'demo',
+      '--query',
+      'Stacks[0].StackName',
+    );
+    expect(name).toMatchObject({ code: 0, stdout: '"demo"\n' });
+    const refused = await region('aws', 'ssm', 'get-parameter', '--name', '/nothing');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('ParameterNotFound');
+  });
+
+  test('exports what sends an SDK to it', async () => {
+    const { stdout } = await region('env');
+    const script = `${stdout}\necho "$AWS_ENDPOINT_URL $AWS_REGION\${AWS_PROFILE-}"`;
+    const env = { ...process.env, AWS_PROFILE: 'real' };
+    const printed = execFileSync('sh', ['-c', script], { encoding: 'utf8', env });
+    expect(printed).toBe(`http://127.0.0.1:${port} ap-northeast-1\n`);
+  });
+
+  test('shows the logs of one function', async () => {
+    const { stdout } = await region('logs', 'admit');
+    expect(stdout).toMatch(/^\d{4}-\S+Z {2}START RequestId: /);
+    expect(stdout).not.toContain('shoal-reconcile  ');
+  });
+
+  test('opens a shell on an instance', async () => {
+    const id = /i-[0-9a-f]{17}/.exec((await region('status')).stdout)![0];
+    const { stdout, code } = await region('shell', id, '--', 'sh', '-c', 'hostname; pgrep -c squid; exit 5');
+    expect(stdout).toMatch(/^ip-10-\d+-\d+-\d+\n[1-9]/);
+    expect(code).toBe(5);
+    expect(await region('shell', 'i-0')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no host i-0'),
+    });
+  });
+
+  test('refuses to be started twice', async () => {
+    expect(await up()).toMatchObject({ code: 1, stderr: expect.stringContaining('--port') });
+    expect((await region('status')).code).toBe(0);
+  });
+
+  test('leaves the machine’s own network alone', () => {
+    expect(links()).toBe(linksBefore);
+  });
+
+  test('is gone after down, and a second down finds nothing', async () => {
+    expect(await region('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('is gone') });
+    expectNothingLeft();
+    expect(await region('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('no region') });
+    expect(await region('status')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('region -- up'),
+    });
+  });
+});
+
+test('down removes what a killed region has left', async () => {
+  const starting = start(['up', '--port', String(port), '--package', folder]);
+  const result = finish(starting);
+  await expect
+    .poll(
+      () =>
+        leftOvers().some((line) => line.includes('squid')) ||
+        read(join(stateDirectory(port), 'functions.log')).length > 0,
+      { timeout: 30_000 },
+    )
+    .toBe(true);
+  process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
+  expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('SIGKILL') });
+  await region('down');
+  expectNothingLeft();
+});
+
+test('an interrupted up leaves nothing behind', async () => {
+  const starting = start(['up', '--port', String(port), '--package', folder]);
+  await new Promise((resolve) =>
+    starting.stderr!.on('data', (text) => String(text).includes('Pending') && resolve(undefined)),
+  );
+  starting.kill('SIGKILL');
+  await expect.poll(leftOvers, { timeout: 20_000 }).toEqual([]);
+  await region('down');
+  expectNothingLeft();
+});
+
+test('a taken port is named with the way out', async () => {
+  const server = createServer().listen(port, '127.0.0.1');
+  const result = await up();
+  await new Promise((resolve) => server.close(resolve));
+  expect(result.code).toBe(1);
+  expect(result.stderr).toContain(`port ${port} of 127.0.0.1 is taken: choose another one with --port`);
+  expectNothingLeft();
+});
+
+test('a package that is missing is named', async () => {
+  const result = await region('up', '--package', '/nonexistent');
+  expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent/.serverless/') });
+  expectNothingLeft();
+});

@@ -1,0 +1,102 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import * as elb from '@aws-sdk/client-elastic-load-balancing-v2';
+import { expect, test } from 'vitest';
+import { until } from './bed.ts';
+import { contract, refusal } from './contract.ts';
+
+contract('Elastic Load Balancing', (region) => {
+  const target = () => ({ TargetGroupArn: region.targetGroupArn, Targets: [{ Id: region.instanceId }] });
+  const healthOf = async (input: Partial<elb.DescribeTargetHealthCommandInput> = {}) => {
+    const command = new elb.DescribeTargetHealthCommand({ TargetGroupArn: region.targetGroupArn, ...input });
+    return (await region.clients.elb.send(command)).TargetHealthDescriptions;
+  };
+  const none = 'arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/none/0123456789abcdef';
+
+  test('registers, checks and deregisters a target', async () => {
+    expect(await healthOf({ Targets: [{ Id: region.instanceId }] })).toMatchObject([
+      { TargetHealth: { State: 'unused', Reason: 'Target.NotRegistered' } },
+    ]);
+    await region.clients.elb.send(new elb.RegisterTargetsCommand(target()));
+    await until(() => region.bed.routes.at(-1)?.targets[0] === '10.0.0.1:3128');
+    while ((await healthOf())?.[0]?.TargetHealth?.State !== 'healthy') await pause(2);
+    expect(await healthOf()).toEqual([
+      {
+        Target: { Id: region.instanceId, Port: 3128 },
+        HealthCheckPort: '3128',
+        TargetHealth: { State: 'healthy' },
+      },
+    ]);
+    await region.clients.elb.send(new elb.DeregisterTargetsCommand(target()));
+    expect(await healthOf()).toMatchObject([
+      { TargetHealth: { State: 'draining', Reason: 'Target.DeregistrationInProgress' } },
+    ]);
+    await region.clients.elb.send(new elb.DeregisterTargetsCommand(target()));
+  });
+
+  test('refuses a group that is not there and an instance that is not running', async () => {
+    const missing = ['TargetGroupNotFoundException', 'One or more target groups not found'];
+    for (const command of [
+      new elb.RegisterTargetsCommand({ ...target(), TargetGroupArn: none }),
+      new elb.DeregisterTargetsCommand({ ...target(), TargetGroupArn: none }),
+      new elb.DescribeTargetHealthCommand({ TargetGroupArn: none }),
+      new elb.DescribeTargetGroupsCommand({ TargetGroupArns: [none] }),
+      new elb.DescribeTargetGroupAttributesCommand({ TargetGroupArn: none }),
+      new elb.DescribeTagsCommand({ ResourceArns: [none] }),
+    ]) {
+      expect(await refusal(region.clients.elb.send(command as never))).toEqual(missing);
+    }
+    await region.bed.world.instances.terminate(region.instanceId);
+    expect((await refusal(region.clients.elb.send(new elb.RegisterTargetsCommand(target()))))?.[0]).toBe(
+      'InvalidTargetException',
+    );
+  });
+
+  test('describes target groups, their attributes and tags', async () => {
+    const { TargetGroups } = await region.clients.elb.send(
+      new elb.DescribeTargetGroupsCommand({ Names: ['proxies'] }),
+    );
+    expect(TargetGroups).toMatchObject([
+      {
+        TargetGroupArn: region.targetGroupArn,
+        Port: 3128,
+        Protocol: 'TCP',
+        TargetType: 'instance',
+        VpcId: 'vpc-1',
+      },
+    ]);
+    expect(TargetGroups?.[0]?.LoadBalancerArns).toHaveLength(1);
+    const { Attributes } = await region.clients.elb.send(
+      new elb.DescribeTargetGroupAttributesCommand({ TargetGroupArn: region.targetGroupArn }),
+    );
+    expect(Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '300' });
+    expect(Attributes).toContainEqual({ Key: 'preserve_client_ip.enabled', Value: 'true' });
+    const { TagDescriptions } = await region.clients.elb.send(
+      new elb.DescribeTagsCommand({ ResourceArns: [region.targetGroupArn] }),
+    );
+    expect(TagDescriptions).toEqual([
+      { ResourceArn: region.targetGroupArn, Tags: [{ Key: 'shoal:fleet', Value: 'tokyo' }] },
+    ]);
+  });
+
+  test('describes load balancers and their listeners', async () => {
+    const { LoadBalancers } = await region.clients.elb.send(new elb.DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers).toMatchObject([
+      { LoadBalancerName: 'nlb', Type: 'network', State: { Code: 'active' } },
+    ]);
+    const LoadBalancerArn = LoadBalancers![0]!.LoadBalancerArn;
+    const { Listeners } = await region.clients.elb.send(
+      new elb.DescribeListenersCommand({ LoadBalancerArn }),
+    );
+    expect(Listeners).toMatchObject([
+      {
+        Port: 3128,
+        Protocol: 'TCP',
+        DefaultActions: [{ Type: 'forward', TargetGroupArn: region.targetGroupArn }],
+      },
+    ]);
+    const unnamed = region.clients.elb.send(new elb.DescribeListenersCommand({}));
+    expect((await refusal(unnamed))?.[0]).toBe('ValidationError');
+    const lost = region.clients.elb.send(new elb.DescribeLoadBalancersCommand({ Names: ['none'] }));
+    expect((await refusal(lost))?.[0]).toBe('LoadBalancerNotFoundException');
+  });
+});

@@ -1,0 +1,319 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Applications, addApplications } from '../../region/applications.ts';
+import { machineClock } from '../../region/clock.ts';
+import { createSimulatedHosts } from '../../region/hosts/simulated.ts';
+import { requestHandler } from '../../region/http.ts';
+import { fast } from '../../region/pace.ts';
+import type { FunctionSpec } from '../../region/ports.ts';
+import { createInProcessSandboxes, type Handler } from '../../region/sandbox-in-process.ts';
+import { readTemplate } from '../../region/template.ts';
+import { createWorld, type World } from '../../region/world.ts';
+
+// What osls packages, in short.
+const operator = `
+Parameters:
+  Seconds: { Type: Number, Default: 3 }
+Resources:
+  WorkLambdaFunction:
+    Type: AWS::Lambda::Function
+    DependsOn: [WorkLogGroup]
+    Properties:
+      Code: { S3Bucket: !Ref Bucket, S3Key: serverless/shoal/prod/17/work.zip }
+      Handler: index.handler
+      Runtime: nodejs24.x
+      FunctionName: shoal-work
+      MemorySize: 256
+      Timeout: 30
+      Architectures: [arm64]
+      Environment: { Variables: { SECONDS: !Ref Seconds } }
+      Role: !Sub "\${Role.Arn}"
+  Bucket: { Type: AWS::S3::Bucket }
+  WorkLogGroup: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: /aws/lambda/shoal-work } }
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub shoal-work-\${AWS::Region}
+      Policies: [{ PolicyName: own, PolicyDocument: { Statement: [{ Effect: Allow, Action: 'logs:*', Resource: !GetAtt WorkLogGroup.Arn }] } }]
+  Config:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties:
+      FunctionName: !Ref WorkLambdaFunction
+      Qualifier: $LATEST
+      MaximumRetryAttempts: 0
+      DestinationConfig: { OnFailure: { Destination: !GetAtt Queue.Arn } }
+  Queue: { Type: AWS::SQS::Queue, Properties: { QueueName: dead } }
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      Name: parameters
+      EventPattern: { source: [aws.ssm], detail: { name: [{ prefix: /shoal/ }] } }
+      State: ENABLED
+      Targets: [{ Id: work, Arn: !GetAtt WorkLambdaFunction.Arn, DeadLetterConfig: { Arn: !GetAtt Queue.Arn } }]
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !GetAtt WorkLambdaFunction.Arn
+      Principal: events.amazonaws.com
+      SourceArn: !GetAtt Rule.Arn
+  Document:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: shoal-apply
+      DocumentType: Command
+      Content: { schemaVersion: '2.2', mainSteps: [{ action: aws:runShellScript, name: apply, inputs: { runCommand: ['true'] } }] }
+Outputs:
+  Function: { Value: !Ref WorkLambdaFunction, Description: Its name., Export: { Name: !Sub "\${AWS::StackName}-function" } }
+`;
+const fleet = `
+Parameters:
+  Subnets: { Type: 'List<AWS::EC2::Subnet::Id>' }
+  Image: { Type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>', Default: /aws/service/image }
+Resources:
+  Template: { Type: AWS::EC2::LaunchTemplate, Properties: { LaunchTemplateData: { ImageId: !Ref Image } } }
+  Group:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      AutoScalingGroupName: shoal-demo
+      VPCZoneIdentifier: !Ref Subnets
+      MinSize: 0
+      MaxSize: '4'
+      DesiredCapacity: 2
+      LaunchTemplate: { LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber }
+      LifecycleHookSpecificationList:
+        - { LifecycleHookName: shoal-launch, LifecycleTransition: 'autoscaling:EC2_INSTANCE_LAUNCHING', HeartbeatTimeout: 600 }
+      Tags: [{ Key: 'shoal:fleet', Value: demo, PropagateAtLaunch: true }]
+  Balancer: { Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: { Name: demo, Type: network, Subnets: !Ref Subnets } }
+  Targets:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      Name: demo
+      TargetType: instance
+      Protocol: TCP
+      Port: 3128
+      VpcId: vpc-1
+      TargetGroupAttributes: [{ Key: deregistration_delay.timeout_seconds, Value: 20 }]
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: { LoadBalancerArn: !Ref Balancer, Protocol: TCP, Port: 3128, DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }] }
+  Parameter:
+    Type: AWS::SSM::Parameter
+    Properties: { Name: /shoal/demo/target-group-arn, Type: String, Value: !Ref Targets }
+Outputs:
+  Proxy: { Value: !Sub "http://\${Balancer.DNSName}:3128" }
+  Operator: { Value: !ImportValue shoal-function }
+`;
+
+let world: World;
+let applications: Applications;
+let events: unknown[];
+let environment: Record<string, string>;
+let client: {
+  endpoint: string;
+  region: string;
+  requestHandler: ReturnType<typeof requestHandler>;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+};
+let handler: Handler;
+
+beforeEach(() => {
+  events = [];
+  handler = (event) => void events.push(event);
+  const inProcess = createInProcessSandboxes(machineClock, {
+    'shoal-work': (event, context) => handler(event, context),
+  });
+  const sandboxes = {
+    start(spec: FunctionSpec, log: (line: string) => void) {
+      environment = spec.environment;
+      return inProcess.start(spec, log);
+    },
+  };
+  const hosts = createSimulatedHosts(machineClock);
+  world = createWorld({
+    clock: machineClock,
+    pace: fast,
+    hosts,
+    balancer: { route: async () => {} },
+    sandboxes,
+  });
+  applications = addApplications(world, {
+    endpoint: 'http://region',
+    unpack: (zipName, functionName) => ({
+      directory: `/code/${functionName}/${zipName}`,
+      size: 7,
+      sha256: 'hash',
+    }),
+  });
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  client = {
+    endpoint: 'http://region',
+    region: 'ap-northeast-1',
+    requestHandler: requestHandler(world.wire),
+    credentials,
+  };
+});
+afterEach(async () => {
+  await applications.close();
+  await world.close();
+});
+
+const deploy = (name: string, text: string, parameters = {}) =>
+  applications.stacks.deploy(name, readTemplate(text), parameters);
+
+describe('a deployed operator', () => {
+  beforeEach(() => void deploy('shoal', operator, { Seconds: '1' }));
+
+  test('is invoked by the events that its rules match', async () => {
+    world.parameters.put({ Name: '/shoal/demo/port', Type: 'String', Value: '3128' });
+    world.parameters.put({ Name: '/shoal-state/demo/status', Type: 'String', Value: '{}' });
+    await vi.waitFor(() => expect(events).toHaveLength(1));
+    expect(events[0]).toMatchObject({
+      source: 'aws.ssm',
+      detail: { name: '/shoal/demo/port', operation: 'Create' },
+    });
+  });
+
+  test('leaves what it fails on in its queue', async () => {
+    handler = () => Promise.reject(new Error('no'));
+    world.parameters.put({ Name: '/shoal/demo/port', Type: 'String', Value: '3128' });
+    const messages = () => applications.queues.messages('arn:aws:sqs:ap-northeast-1:000000000000:dead');
+    await vi.waitFor(() => expect(messages()).toHaveLength(1));
+    expect(JSON.parse(messages()[0]!.body).responsePayload.errorMessage).toBe('no');
+  });
+
+  test('has credentials of its own and the region in its environment', async () => {
+    await new LambdaClient(client).send(new InvokeCommand({ FunctionName: 'shoal-work' }));
+    expect(environment).toMatchObject({
+      SECONDS: '1',
+      AWS_REGION: 'ap-northeast-1',
+      AWS_ENDPOINT_URL: 'http://region',
+      AWS_SECRET_ACCESS_KEY: expect.any(String),
+      AWS_SESSION_TOKEN: expect.any(String),
+    });
+    const credentials = { accessKeyId: environment.AWS_ACCESS_KEY_ID!, secretAccessKey: 'x' };
+    const own = new STSClient({ ...client, credentials });
+    expect((await own.send(new GetCallerIdentityCommand())).Arn).toBe(
+      'arn:aws:sts::000000000000:assumed-role/shoal-work-ap-northeast-1/shoal-work',
+    );
+  });
+
+  test('answers an invocation over the wire', async () => {
+    handler = (event) => ({ got: event });
+    const command = new InvokeCommand({ FunctionName: 'shoal-work', Payload: '{"a":1}', LogType: 'Tail' });
+    const output = await new LambdaClient(client).send(command);
+    expect(JSON.parse(output.Payload!.transformToString())).toEqual({ got: { a: 1 } });
+    expect(Buffer.from(output.LogResult!, 'base64').toString()).toMatch(/^START RequestId/);
+    const unknown = new LambdaClient(client).send(new InvokeCommand({ FunctionName: 'nobody' }));
+    await expect(unknown).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+
+  test('is listed with its settings', async () => {
+    const { Functions } = await new LambdaClient(client).send(new ListFunctionsCommand());
+    expect(Functions).toMatchObject([
+      {
+        FunctionName: 'shoal-work',
+        Timeout: 30,
+        MemorySize: 256,
+        CodeSha256: 'hash',
+        Architectures: ['arm64'],
+      },
+    ]);
+  });
+
+  test('keeps the policies of its roles', () => {
+    const role = applications.stacks.stack('shoal')!.resources.get('Role')!;
+    expect(role.properties.Policies).toMatchObject([
+      {
+        PolicyDocument: {
+          Statement: [
+            { Resource: 'arn:aws:logs:ap-northeast-1:000000000000:log-group:/aws/lambda/shoal-work:*' },
+          ],
+        },
+      },
+    ]);
+  });
+});
+
+describe('a deployed fleet', () => {
+  beforeEach(() => {
+    deploy('shoal', operator);
+    deploy('demo', fleet, { Subnets: 'subnet-1,subnet-2' });
+  });
+
+  test('launches its instances into its hook, one a zone', async () => {
+    const members = () => world.autoscaling.group('shoal-demo')!.members;
+    await vi.waitFor(() =>
+      expect(members().map(({ state }) => state)).toEqual(['Pending:Wait', 'Pending:Wait']),
+    );
+    expect(
+      members()
+        .map(({ zone }) => zone)
+        .sort(),
+    ).toEqual(['ap-northeast-1a', 'ap-northeast-1c']);
+  });
+
+  test('is described with its outputs', async () => {
+    const cloudformation = new CloudFormationClient(client);
+    const { Stacks } = await cloudformation.send(new DescribeStacksCommand({ StackName: 'demo' }));
+    expect(Stacks).toMatchObject([
+      {
+        StackName: 'demo',
+        StackStatus: 'CREATE_COMPLETE',
+        CreationTime: expect.any(Date),
+        Parameters: [
+          { ParameterKey: 'Subnets', ParameterValue: 'subnet-1,subnet-2' },
+          { ParameterKey: 'Image' },
+        ],
+        Outputs: [
+          { OutputKey: 'Proxy', OutputValue: expect.stringMatching(/^http:\/\/demo-.*amazonaws\.com:3128$/) },
+          { OutputKey: 'Operator', OutputValue: 'shoal-work' },
+        ],
+      },
+    ]);
+    expect((await cloudformation.send(new DescribeStacksCommand())).Stacks).toHaveLength(2);
+    await expect(cloudformation.send(new DescribeStacksCommand({ StackName: 'no' }))).rejects.toMatchObject({
+      name: 'ValidationError',
+      message: 'Stack with id no does not exist',
+    });
+  });
+});
+
+test.each([
+  [
+    'Type: AWS::DynamoDB::Table',
+    'stack bad, resource It (AWS::DynamoDB::Table): this resource type is not known',
+  ],
+  ['Type: AWS::SQS::Queue, Properties: { FifoQueue: true }', 'property FifoQueue is not known'],
+  [
+    'Type: AWS::SQS::Queue, Properties: { QueueName: !Ref Nobody }',
+    'resource It (AWS::SQS::Queue): Ref Nobody is unresolved',
+  ],
+  [
+    'Type: AWS::SQS::Queue, Properties: { QueueName: !GetAtt Other.Nothing }',
+    'Fn::GetAtt Other.Nothing is unresolved',
+  ],
+  [
+    'Type: AWS::Events::Rule, Properties: { ScheduleExpression: rate(1 minute), Targets: [{ Id: t, Arn: "arn:aws:lambda:x", Input: "{}" }] }',
+    'target t: Input is not known',
+  ],
+  [
+    'Type: AWS::Events::Rule, Properties: { ScheduleExpression: rate(1 minute), Targets: [{ Id: t, Arn: "arn:aws:sqs:x" }] }',
+    'target t is no Lambda function',
+  ],
+  ['Type: AWS::Lambda::Function, Properties: { Code: { ZipFile: "x" } }', 'takes code from a package alone'],
+  [
+    'Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: { Type: application }',
+    'only network load balancers',
+  ],
+  [
+    'Type: AWS::AutoScaling::AutoScalingGroup, Properties: { TargetGroupARNs: [x] }',
+    'property TargetGroupARNs is not known',
+  ],
+])('{ %s } is refused with the resource’s name', (resource, reason) => {
+  expect(() => deploy('bad', `Resources: { Other: { Type: AWS::S3::Bucket }, It: { ${resource} } }`)).toThrow(
+    reason,
+  );
+});
