@@ -17,7 +17,7 @@ let serving = false;
 
 const tell = (message: DaemonMessage): Promise<void> =>
   new Promise((sent) => {
-    if (process.connected) process.send?.(message, () => sent());
+    if (process.connected) process.send?.(message, undefined, undefined, () => sent());
     else sent();
   });
 

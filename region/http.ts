@@ -1,27 +1,13 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HttpResponse, type IHttpRequest } from '@smithy/core/protocols';
 import type { Wire } from './wire.ts';
 
 /** Serves the wire on 127.0.0.1. Port 0 takes a free one. Rejects with EADDRINUSE when it is taken. */
 export async function listen(wire: Wire, port: number): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    try {
-      for await (const chunk of request) chunks.push(chunk);
-    } catch {
-      return; // The client went away in the middle of its request.
-    }
-    const url = new URL(request.url ?? '/', 'http://region');
-    const answer = await wire.handle({
-      method: request.method ?? 'GET',
-      path: url.pathname,
-      query: Object.fromEntries(url.searchParams),
-      headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, `${value}`])),
-      body: Buffer.concat(chunks),
-    });
-    response.writeHead(answer.statusCode, { ...answer.headers, 'content-length': answer.body.length });
-    response.end(answer.body);
+  const server = createServer((request, response) => {
+    // A client that goes away in the middle of its request, or sends no URL at all, gets no answer.
+    serve(wire, request, response).catch(() => response.destroy());
   });
   // An SDK keeps its connections; closing them early races with its next request.
   server.keepAliveTimeout = 60_000;
@@ -37,6 +23,21 @@ export async function listen(wire: Wire, port: number): Promise<{ port: number; 
         server.closeAllConnections();
       }),
   };
+}
+
+async function serve(wire: Wire, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const url = new URL(request.url ?? '/', 'http://region');
+  const answer = await wire.handle({
+    method: request.method ?? 'GET',
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, `${value}`])),
+    body: Buffer.concat(chunks),
+  });
+  response.writeHead(answer.statusCode, { ...answer.headers, 'content-length': answer.body.length });
+  response.end(answer.body);
 }
 
 /**

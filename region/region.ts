@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Applications, addApplications } from './applications.ts';
@@ -57,6 +57,7 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
   try {
     await refuseTakenPort(options.port);
     mkdirSync(stateDirectory, { recursive: true });
+    endings.push(() => rmSync(stateDirectory, { recursive: true, force: true }));
     progress('making the network: a VPC, its balancer, an S3 endpoint');
     const network = await createNetwork(networkDirectory(stateDirectory));
     endings.push(network.close);
@@ -74,7 +75,10 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     const applications = addApplications(world, {
       endpoint,
       unpack: (zipName, functionName) => unpack(options, zipName, functionName),
-      onLog: (functionName, line) => writeLog(stateDirectory, functionName, line),
+      onLog(functionName, line) {
+        // A function that is being ended may still say something when its folder has gone.
+        if (!closing) writeLog(stateDirectory, functionName, line);
+      },
       ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
     });
     endings.push(applications.close);
@@ -92,6 +96,8 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     throw error;
   }
 }
+
+const functionLogBytesMax = 32 * 1024 * 1024;
 
 /** The stack parameters that make the operator as fast as the region; `real` takes the template's defaults. */
 const operatorParameters = {
@@ -140,7 +146,10 @@ function unpack({ packageDirectory, stateDirectory }: RegionOptions, zipName: st
 
 function writeLog(stateDirectory: string, functionName: string, line: string): void {
   const entry = { at: new Date().toISOString(), function: functionName, line };
-  appendFileSync(functionLogFile(stateDirectory), `${JSON.stringify(entry)}\n`);
+  const file = functionLogFile(stateDirectory);
+  appendFileSync(file, `${JSON.stringify(entry)}\n`);
+  // The folder lies in memory, and a region may run for weeks: it starts over.
+  if (statSync(file).size > functionLogBytesMax) truncateSync(file);
 }
 
 /** Ends in the reverse order of the start, all of it, whatever one of the endings says. */

@@ -22,7 +22,7 @@ export type Operation = (input: any, call: Call) => unknown;
 export interface Rule {
   min?: number;
   max?: number;
-  /** Matches the whole value, as AWS's published patterns do. */
+  /** Anchored where AWS's published pattern is. */
   pattern?: RegExp;
   values?: readonly string[];
   /** The rule of each entry of a list. */

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTime } from './network/processes.ts';
+import { cleanUp, startTime } from './network/processes.ts';
 
 /** What other commands need to know of a region in the background. */
 export interface RegionRecord {
@@ -47,4 +47,10 @@ export function runningRegion(port: number): RegionRecord & { directory: string 
   if (record?.alive) return { ...record, directory };
   const option = port === defaultPort ? '' : ` --port ${port}`;
   throw new Error(`no region runs on port ${port}: npm run region -- up${option}`);
+}
+
+/** Ends what a region without its own process has left running, and removes its files. */
+export async function removeState(directory: string): Promise<void> {
+  await cleanUp(networkDirectory(directory));
+  rmSync(directory, { recursive: true, force: true });
 }

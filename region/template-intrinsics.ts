@@ -11,8 +11,6 @@ export interface Scope {
   condition(name: string): boolean;
   /** A value that another stack exports. */
   exported(name: string): string;
-  mapping(map: string, first: string, second: string): unknown;
-  zones: string[];
 }
 
 /** What Ref answers for AWS::NoValue: the property that holds it is left out. */
@@ -95,16 +93,8 @@ function evaluateIntrinsic(name: string, argument: unknown, scope: Scope): unkno
       if (selected === undefined) throw new TemplateError(`Fn::Select cannot select index ${String(index)}`);
       return selected;
     }
-    case 'Fn::FindInMap': {
-      const [map, first, second] = list(name, evaluate(argument, scope), 3).map(String);
-      return scope.mapping(map!, first!, second!);
-    }
     case 'Fn::ImportValue':
       return scope.exported(String(evaluate(argument, scope)));
-    case 'Fn::Base64':
-      return Buffer.from(String(evaluate(argument, scope))).toString('base64');
-    case 'Fn::GetAZs':
-      return scope.zones;
     default:
       throw new TemplateError(`Intrinsic function ${name} is not known to the region`);
   }

@@ -22,7 +22,6 @@ export interface TemplateResource {
 /** A CloudFormation template as it was written; intrinsics are in their long form. */
 export interface Template {
   Parameters?: Record<string, TemplateParameter>;
-  Mappings?: Record<string, Record<string, Record<string, unknown>>>;
   Conditions?: Record<string, unknown>;
   Resources: Record<string, TemplateResource>;
   Outputs?: Record<
@@ -32,7 +31,7 @@ export interface Template {
 }
 
 const SECTIONS = ['AWSTemplateFormatVersion', 'Description', 'Metadata', 'Parameters', 'Rules'].concat(
-  ['Mappings', 'Conditions', 'Resources', 'Outputs'], // Rules are checked by the console and deploy alone.
+  ['Conditions', 'Resources', 'Outputs'], // Rules are checked by the console and deploy alone.
 );
 const RESOURCE_ATTRIBUTES = ['Type', 'Properties', 'Condition', 'DependsOn', 'Metadata'].concat(
   ['DeletionPolicy', 'UpdateReplacePolicy', 'UpdatePolicy'], // Recorded: the region replaces no resource.

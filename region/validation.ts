@@ -15,160 +15,119 @@ export function readInput(
   dialect: Dialect,
   limits: Members | undefined,
 ): Record<string, unknown> {
-  const reading: Reading = { dialect, problems: [] };
-  const input = readStructure(schema, raw, '', limits, reading);
-  if (reading.problems.length > 0) {
-    const count = reading.problems.length;
-    const list = reading.problems.join('; ');
-    throw new AwsError(
-      dialect === 'query' ? 'ValidationError' : 'ValidationException',
-      `${count} validation error${count > 1 ? 's' : ''} detected: ${list}`,
-    );
-  }
-  return input;
+  const place: Place = { path: '', rule: limits ? { members: limits } : {}, dialect, problems: [] };
+  const input = readStructure(schema, raw, place);
+  const count = place.problems.length;
+  if (count === 0) return input;
+  const code = dialect === 'query' ? 'ValidationError' : 'ValidationException';
+  const found = `${count} validation error${count > 1 ? 's' : ''} detected`;
+  throw new AwsError(code, `${found}: ${place.problems.join('; ')}`);
 }
 
-interface Reading {
+/** Where in the input a value is, and what is asked of it there. */
+interface Place {
+  path: string;
+  rule: Rule;
   dialect: Dialect;
+  /** Of the whole input: broken constraints are reported together, malformed input at once. */
   problems: string[];
 }
 
-function readStructure(
-  schema: NormalizedSchema,
-  raw: unknown,
-  path: string,
-  accepted: Members | undefined,
-  reading: Reading,
-): Record<string, unknown> {
+function readStructure(schema: NormalizedSchema, raw: unknown, place: Place): Record<string, unknown> {
   const value: Record<string, unknown> = {};
-  const rest: Record<string, unknown> = { ...asObject(raw, 'a structure', path, reading) };
+  const rest: Record<string, unknown> = { ...asObject(raw, 'a structure', place) };
   const required = requiredMembers(schema);
+  const accepted = place.rule.members;
   for (const [name, member] of schema.isUnitSchema() ? [] : schema.structIterator()) {
-    const at = path + name.charAt(0).toLowerCase() + name.slice(1);
+    const path = `${place.path === '' ? '' : `${place.path}.`}${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+    const inner: Place = { ...place, path, rule: accepted?.[name] ?? {} };
     const given = rest[name];
     delete rest[name];
     if (given === undefined || given === null) {
-      if (required.has(name)) reading.problems.push(problem(null, at, 'Member must not be null'));
-      continue;
-    }
-    if (accepted && !accepted[name]) {
-      reading.problems.push(problem(given, at, 'Member is not supported in this region'));
-      continue;
-    }
-    value[name] = readValue(member, given, at, accepted?.[name] ?? {}, reading);
+      if (required.has(name)) refuse(null, 'Member must not be null', inner);
+    } else if (accepted && !accepted[name]) refuse(given, 'Member is not supported in this region', inner);
+    else value[name] = readValue(member, given, inner);
   }
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) throw malformed(`Unexpected member '${unknown}'`, path, reading);
+  if (unknown !== undefined) throw malformed(`Unexpected member '${unknown}'`, place);
   return value;
 }
 
-function readValue(
-  schema: NormalizedSchema,
-  raw: unknown,
-  path: string,
-  rule: Rule,
-  reading: Reading,
-): unknown {
-  if (schema.isStructSchema()) return readStructure(schema, raw, `${path}.`, rule.members, reading);
+function readValue(schema: NormalizedSchema, raw: unknown, place: Place): unknown {
+  const inner = (key: string | number): Place => {
+    return { ...place, path: `${place.path}.${key}.member`, rule: place.rule.each ?? {} };
+  };
+  if (schema.isStructSchema()) return readStructure(schema, raw, place);
   if (schema.isListSchema()) {
-    const list = entriesOf(raw, path, reading).map((entry, index) =>
-      readValue(schema.getValueSchema(), entry, `${path}.${index + 1}.member`, rule.each ?? {}, reading),
-    );
-    check(list.length, list, path, rule, 'length', reading);
+    const entries = listOf(raw, place);
+    const list = entries.map((entry, index) => readValue(schema.getValueSchema(), entry, inner(index + 1)));
+    checkRange(list.length, list, 'length', place);
     return list;
   }
   if (schema.isMapSchema()) {
     // No operation of the region takes a map in a query, where it would be spelled entry.1.key.
-    const pairs = Object.entries(asObject(raw, 'a map', path, reading)).map(([key, entry]) => [
-      key,
-      readValue(schema.getValueSchema(), entry, `${path}.${key}.member`, rule.each ?? {}, reading),
-    ]);
-    return Object.fromEntries(pairs);
+    const pairs = Object.entries(asObject(raw, 'a map', place));
+    const read = pairs.map(([key, entry]) => [key, readValue(schema.getValueSchema(), entry, inner(key))]);
+    return Object.fromEntries(read);
   }
-  return readSimple(schema, raw, path, rule, reading);
+  if (schema.isStringSchema()) return readText(raw, place);
+  if (schema.isDocumentSchema()) return raw;
+  if (schema.isBlobSchema()) return raw instanceof Uint8Array ? raw : Buffer.from(String(raw), 'base64');
+  return readScalar(schema, raw, place);
 }
 
-function readSimple(
-  schema: NormalizedSchema,
-  raw: unknown,
-  path: string,
-  rule: Rule,
-  reading: Reading,
-): unknown {
-  const traits = schema.getMergedTraits();
-  const text =
-    typeof raw === 'string' &&
-    Boolean(reading.dialect === 'query' || traits.httpQuery || traits.httpHeader || traits.httpLabel);
-  if (schema.isNumericSchema() || schema.isBigIntegerSchema()) {
-    const value = text && raw !== '' ? Number(raw) : raw;
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw mistyped(raw, 'a number', path, reading);
-    }
-    check(value, value, path, rule, 'value', reading);
-    return value;
-  }
-  if (schema.isBooleanSchema()) {
-    const value = text ? { true: true, false: false }[raw as string] : raw;
-    if (typeof value !== 'boolean') {
-      throw mistyped(raw, 'a Boolean', path, reading);
-    }
-    return value;
-  }
+function readScalar(schema: NormalizedSchema, raw: unknown, place: Place): unknown {
+  const { httpQuery, httpHeader, httpLabel } = schema.getMergedTraits();
+  const text = place.dialect === 'query' || Boolean(httpQuery ?? httpHeader ?? httpLabel);
   if (schema.isTimestampSchema()) {
     const date = new Date(typeof raw === 'number' ? raw * 1000 : String(raw));
-    if (Number.isNaN(date.getTime())) throw mistyped(raw, 'a timestamp', path, reading);
+    if (Number.isNaN(date.getTime())) throw mistyped(raw, 'a timestamp', place);
     return date;
   }
-  if (schema.isBlobSchema()) return raw instanceof Uint8Array ? raw : Buffer.from(String(raw), 'base64');
-  if (schema.isDocumentSchema()) return raw;
-  if (typeof raw !== 'string') throw mistyped(raw, 'a String', path, reading);
-  check(raw.length, raw, path, rule, 'length', reading);
-  if (rule.pattern && !rule.pattern.test(raw)) {
-    const source = rule.pattern.source.replaceAll('\\/', '/');
-    reading.problems.push(problem(raw, path, `Member must satisfy regular expression pattern: ${source}`));
+  if (schema.isBooleanSchema()) {
+    const value = text ? { true: true, false: false }[String(raw)] : raw;
+    if (typeof value !== 'boolean') throw mistyped(raw, 'a Boolean', place);
+    return value;
   }
-  if (rule.values && !rule.values.includes(raw)) {
-    const set = `[${rule.values.join(', ')}]`;
-    reading.problems.push(problem(raw, path, `Member must satisfy enum value set: ${set}`));
+  const value = text && raw !== '' ? Number(raw) : raw;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw mistyped(raw, 'a number', place);
+  checkRange(value, value, 'value', place);
+  return value;
+}
+
+function readText(raw: unknown, place: Place): string {
+  const { pattern, values } = place.rule;
+  if (typeof raw !== 'string') throw mistyped(raw, 'a String', place);
+  checkRange(raw.length, raw, 'length', place);
+  if (pattern && !pattern.test(raw)) {
+    const source = pattern.source.replaceAll('\\/', '/');
+    refuse(raw, `Member must satisfy regular expression pattern: ${source}`, place);
+  }
+  if (values && !values.includes(raw)) {
+    refuse(raw, `Member must satisfy enum value set: [${values.join(', ')}]`, place);
   }
   return raw;
 }
 
-function check(
-  measure: number,
-  shown: unknown,
-  path: string,
-  rule: Rule,
-  word: 'length' | 'value',
-  reading: Reading,
-): void {
-  if (rule.min !== undefined && measure < rule.min) {
-    reading.problems.push(
-      problem(shown, path, `Member must have ${word} greater than or equal to ${rule.min}`),
-    );
-  }
-  if (rule.max !== undefined && measure > rule.max) {
-    reading.problems.push(problem(shown, path, `Member must have ${word} less than or equal to ${rule.max}`));
-  }
+function checkRange(measure: number, value: unknown, word: 'length' | 'value', place: Place): void {
+  const { min = -Infinity, max = Infinity } = place.rule;
+  if (measure < min) refuse(value, `Member must have ${word} greater than or equal to ${min}`, place);
+  if (measure > max) refuse(value, `Member must have ${word} less than or equal to ${max}`, place);
 }
 
-function entriesOf(raw: unknown, path: string, reading: Reading): unknown[] {
-  if (reading.dialect !== 'query') {
-    if (!Array.isArray(raw)) throw mistyped(raw, 'a list', path, reading);
-    return raw;
+function listOf(raw: unknown, place: Place): unknown[] {
+  if (place.dialect === 'query') {
+    if (raw === '') return []; // How a query spells an empty list.
+    const numbered = asObject((raw as { member?: unknown }).member, 'a list', place);
+    const sorted = Object.entries(numbered).sort(([a], [b]) => Number(a) - Number(b));
+    return sorted.map(([, entry]) => entry);
   }
-  if (raw === '') return []; // How a query spells an empty list.
-  const numbered = (raw as { member?: unknown }).member;
-  if (numbered === null || typeof numbered !== 'object') {
-    throw malformed('Expected member.1, member.2, …', path, reading);
-  }
-  return Object.entries(numbered)
-    .sort(([a], [b]) => Number(a) - Number(b))
-    .map(([, entry]) => entry);
+  if (!Array.isArray(raw)) throw mistyped(raw, 'a list', place);
+  return raw;
 }
 
-function asObject(raw: unknown, what: string, path: string, reading: Reading): object {
-  if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw mistyped(raw, what, path, reading);
+function asObject(raw: unknown, what: string, place: Place): object {
+  if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw mistyped(raw, what, place);
   return raw;
 }
 
@@ -179,20 +138,17 @@ function requiredMembers(schema: NormalizedSchema): Set<string> {
   return new Set((structure[4] as string[] | undefined)?.slice(0, Number(structure[6] ?? 0)));
 }
 
-function problem(value: unknown, path: string, constraint: string): string {
+function refuse(value: unknown, constraint: string, { path, problems }: Place): void {
   const shown = Array.isArray(value) ? `'[${value.join(', ')}]'` : value === null ? 'null' : `'${value}'`;
-  return `Value ${shown} at '${path}' failed to satisfy constraint: ${constraint}`;
+  problems.push(`Value ${shown} at '${path}' failed to satisfy constraint: ${constraint}`);
 }
 
-function malformed(message: string, path: string, { dialect }: Reading): AwsError {
-  const where = path.replace(/\.$/, '');
-  return new AwsError(
-    dialect === 'query' ? 'ValidationError' : 'SerializationException',
-    where === '' ? message : `${message} at '${where}'`,
-  );
-}
-
-function mistyped(raw: unknown, wanted: string, path: string, reading: Reading): AwsError {
+function mistyped(raw: unknown, wanted: string, place: Place): AwsError {
   const type = raw === null ? 'NULL' : Array.isArray(raw) ? 'LIST' : (typeof raw).toUpperCase();
-  return malformed(`${type}_VALUE can not be converted to ${wanted}`, path, reading);
+  return malformed(`${type}_VALUE can not be converted to ${wanted}`, place);
+}
+
+function malformed(message: string, { dialect, path }: Place): AwsError {
+  const code = dialect === 'query' ? 'ValidationError' : 'SerializationException';
+  return new AwsError(code, path === '' ? message : `${message} at '${path}'`);
 }

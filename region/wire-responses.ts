@@ -24,11 +24,11 @@ export function success(
     const namespace = wireOf(service).xmlNamespace;
     const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`;
     const xml = `<${operation}Response xmlns="${namespace}">${result}${metadata}</${operation}Response>`;
-    return respond(200, { 'content-type': 'text/xml', 'x-amzn-requestid': requestId }, xml);
+    return respond(200, requestId, { 'content-type': 'text/xml' }, xml);
   }
   if (dialect === 'rest') return restSuccess(shape, schema![3].http[2], output, requestId);
   const body = shape.isUnitSchema() ? '{}' : JSON.stringify(toJson(shape, output));
-  return respond(200, { ...jsonHeaders(service), 'x-amzn-requestid': requestId }, body);
+  return respond(200, requestId, jsonHeaders(service), body);
 }
 
 function restSuccess(
@@ -37,10 +37,7 @@ function restSuccess(
   output: unknown,
   requestId: string,
 ): WireResponse {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    'x-amzn-requestid': requestId,
-  };
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
   const rest: Record<string, unknown> = { ...(output as Record<string, unknown>) };
   let payload: Uint8Array | undefined;
   let statusCode = status;
@@ -54,7 +51,7 @@ function restSuccess(
     else if (httpPayload) payload = (value as Uint8Array | undefined) ?? new Uint8Array();
   }
   const body = payload ?? (shape.isUnitSchema() ? '' : JSON.stringify(toJson(shape, rest)));
-  return respond(statusCode, headers, body);
+  return respond(statusCode, requestId, headers, body);
 }
 
 export function failure(
@@ -67,46 +64,34 @@ export function failure(
   const query = service
     ? dialectOf(service) === 'query'
     : !request.headers['x-amz-target'] && request.headers['content-type']?.includes('form-urlencoded');
-  const status = error.status ?? modelStatus(service, error.code, Boolean(query));
+  const { httpError, awsQueryError } = errorTraits(service, error.code);
+  // Over JSON, SSM answers 400 where its query form had 404.
+  const status = error.status ?? httpError ?? (query ? awsQueryError?.[1] : undefined) ?? 400;
   const sender = status < 500 ? 'Sender' : 'Receiver';
   if (query) {
     const namespace = service ? wireOf(service).xmlNamespace : '';
     const detail = `<Type>${sender}</Type><Code>${error.code}</Code><Message>${escapeXml(error.message)}</Message>`;
     const xml = `<ErrorResponse xmlns="${namespace}"><Error>${detail}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
-    return respond(status, { 'content-type': 'text/xml', 'x-amzn-requestid': requestId }, xml);
+    return respond(status, requestId, { 'content-type': 'text/xml' }, xml);
   }
-  const headers: Record<string, string> = {
-    ...jsonHeaders(service),
-    'x-amzn-requestid': requestId,
-    'x-amzn-errortype': error.code,
-  };
+  const headers: Record<string, string> = { ...jsonHeaders(service), 'x-amzn-errortype': error.code };
   if (service && wireOf(service).awsQueryCompatible) {
-    headers['x-amzn-query-error'] = `${queryCode(service, error.code)};${sender}`;
+    headers['x-amzn-query-error'] = `${awsQueryError?.[0] ?? error.code};${sender}`;
   }
   const message = error.message === '' ? {} : { message: error.message };
-  return respond(status, headers, JSON.stringify({ __type: error.code, ...message }));
+  return respond(status, requestId, headers, JSON.stringify({ __type: error.code, ...message }));
 }
 
-/** The status the model gives this error; over JSON, SSM answers 400 where the query form had 404. */
-function modelStatus(service: Service | undefined, code: string, query: boolean): number {
-  const traits = errorTraits(service, code);
-  return traits?.httpError ?? (query ? traits?.awsQueryError?.[1] : undefined) ?? 400;
-}
-
-const queryCode = (service: Service, code: string): string =>
-  errorTraits(service, code)?.awsQueryError?.[0] ?? code;
-
-interface ErrorTraits {
-  httpError?: number;
-  awsQueryError?: [string, number];
-}
-
-function errorTraits(service: Service | undefined, code: string): ErrorTraits | undefined {
+/** What the model says of an error: its HTTP status and its code in the query protocol. */
+function errorTraits(
+  service: Service | undefined,
+  code: string,
+): { httpError?: number; awsQueryError?: [string, number] } {
   for (const schema of Object.values(service?.model ?? {})) {
     if (!Array.isArray(schema) || schema[0] !== -3) continue;
     if (schema[2] === code || schema[3]?.awsQueryError?.[0] === code) return schema[3];
   }
-  return undefined;
+  return {};
 }
 
 function jsonHeaders(service: Service | undefined): Record<string, string> {
@@ -117,10 +102,11 @@ function jsonHeaders(service: Service | undefined): Record<string, string> {
 
 const respond = (
   statusCode: number,
+  requestId: string,
   headers: Record<string, string>,
   body: string | Uint8Array,
 ): WireResponse => ({
   statusCode,
-  headers,
+  headers: { ...headers, 'x-amzn-requestid': requestId },
   body: typeof body === 'string' ? Buffer.from(body) : body,
 });

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { document, scriptHash } from '../shared/host/document.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
+import { slimSdk } from './slim-sdk.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const functions = ['admit', 'drain', 'reconcile'];
@@ -41,6 +42,7 @@ async function bundle(directory: string): Promise<void> {
     keepNames: true,
     legalComments: 'none',
     alias: { '@aws-sdk/credential-provider-node': './scripts/credentials.ts' },
+    plugins: [slimSdk],
     define: {
       'process.env.SHOAL_BUILD': JSON.stringify(String(codeTime())),
       // The document that the host script is deployed in takes commands of this script's operator alone.

@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
 import type { CommandInput } from '../cli.ts';
-import { cleanUp } from '../network/processes.ts';
-import { networkDirectory, readRecord, stateDirectory } from '../state.ts';
+import { startTime } from '../network/processes.ts';
+import { type RegionRecord, readRecord, removeState, stateDirectory } from '../state.ts';
 
 const endTimeoutMs = 20_000;
 
@@ -9,16 +8,15 @@ const endTimeoutMs = 20_000;
 export async function down({ port }: CommandInput): Promise<number> {
   const directory = stateDirectory(port);
   const record = readRecord(directory);
-  if (record?.alive) await endProcess(directory, record.pid);
-  await cleanUp(networkDirectory(directory));
-  rmSync(directory, { recursive: true, force: true });
+  if (record?.alive) await endProcess(record);
+  await removeState(directory);
   process.stderr.write(record ? `the region on port ${port} is gone\n` : `no region was on port ${port}\n`);
   return 0;
 }
 
-async function endProcess(directory: string, pid: number): Promise<void> {
+async function endProcess({ pid, started }: RegionRecord): Promise<void> {
   process.kill(pid, 'SIGTERM');
-  for (const start = Date.now(); readRecord(directory)?.alive; ) {
+  for (const start = Date.now(); startTime(pid) === started; ) {
     // Its processes are on the record, so a region that hangs can be removed without its help.
     if (Date.now() - start > endTimeoutMs) return void process.kill(pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 50));

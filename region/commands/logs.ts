@@ -17,7 +17,9 @@ export async function logs({ port, options, words: [wanted] }: CommandInput): Pr
   let offset = 0;
   let partial = Buffer.alloc(0);
   do {
-    const chunk = Buffer.alloc(fstatSync(file).size - offset);
+    const { size } = fstatSync(file);
+    if (size < offset) offset = 0; // The region has started the file over.
+    const chunk = Buffer.alloc(size - offset);
     offset += readSync(file, chunk, 0, chunk.length, offset);
     const bytes = Buffer.concat([partial, chunk]);
     const end = bytes.lastIndexOf('\n') + 1;

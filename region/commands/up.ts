@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandInput } from '../cli.ts';
 import type { DaemonMessage } from '../daemon.ts';
 import { createOverview } from '../overview.ts';
-import { daemonLogFile, defaultPort, readRecord, stateDirectory } from '../state.ts';
+import type { RegionOptions } from '../region.ts';
+import { daemonLogFile, defaultPort, readRecord, removeState, stateDirectory } from '../state.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -27,7 +28,7 @@ export async function up({ port, options }: CommandInput): Promise<number> {
   try {
     await startDaemon({ port, pace, packageDirectory, stateDirectory: directory }, progress);
   } catch (error) {
-    if (!readRecord(directory)?.alive) rmSync(directory, { recursive: true, force: true });
+    if (!readRecord(directory)?.alive) await removeState(directory);
     throw error;
   }
   progress('the fleet serves');
@@ -40,7 +41,10 @@ export async function up({ port, options }: CommandInput): Promise<number> {
  * The background process in a session of its own, its output in a file, so that nothing of the caller's
  * stays open. The channel is there until the fleet serves: a caller that dies before takes it along.
  */
-function startDaemon(options: DaemonOptions, progress: (line: string) => void): Promise<void> {
+function startDaemon(
+  options: Omit<RegionOptions, 'progress'>,
+  progress: (line: string) => void,
+): Promise<void> {
   mkdirSync(options.stateDirectory, { recursive: true });
   const log = openSync(daemonLogFile(options.stateDirectory), 'a');
   const daemon = fork(join(project, 'region/daemon.ts'), [JSON.stringify(options)], {
@@ -59,17 +63,8 @@ function startDaemon(options: DaemonOptions, progress: (line: string) => void): 
       daemon.unref();
       done();
     });
-    daemon.once('exit', () =>
-      failed(new Error(`it ended: ${daemonLogFile(options.stateDirectory)} says why`)),
-    );
+    daemon.once('exit', (code, signal) => failed(new Error(`the region ended: ${signal ?? code}`)));
   });
-}
-
-interface DaemonOptions {
-  port: number;
-  pace: 'fast' | 'real';
-  packageDirectory: string;
-  stateDirectory: string;
 }
 
 function howToUse(port: number, instanceId: string): string {

@@ -81,11 +81,12 @@ async function startVpc(directory: string): Promise<ChildProcess> {
   const message = await new Promise<VpcMessage>((resolve) => {
     vpc.once('message', (first) => resolve(first as VpcMessage));
     vpc.once('error', (error) => resolve({ error: error.message }));
-    vpc.once('exit', () => resolve({ error: readFileSync(join(directory, 'vpc.log'), 'utf8') }));
+    vpc.once('exit', () => resolve({ error: 'it ended, see below' }));
   });
   if ('error' in message) {
     vpc.kill('SIGKILL');
-    throw new Error(`making the region's network: ${message.error.trim()}`);
+    const output = readFileSync(join(directory, 'vpc.log'), 'utf8');
+    throw new Error(`making the region's network: ${message.error}\n${output}`.trim());
   }
   record(directory, vpc.pid!);
   // The region's life shouldn't depend on this channel being open.

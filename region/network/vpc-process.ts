@@ -49,7 +49,8 @@ try {
 function setUpNetwork(): void {
   const links = [
     'link set lo up',
-    'link add vpc type bridge',
+    // Without an address of its own it takes another one as hosts join, and its neighbours lose their way.
+    'link add vpc address 02:00:0a:00:00:01 type bridge',
     `address add ${routerAddress}/${vpcPrefixLength} dev vpc`,
     `address add ${resolverAddress}/32 dev vpc`,
     `address add ${balancerAddress}/32 dev vpc`,

@@ -1,8 +1,7 @@
 import type { Instance } from '../instances.ts';
 import type { RunResult } from '../ports.ts';
 import type { Context } from '../world.ts';
-import type { CommandDocument } from './documents.ts';
-import { substitute } from './documents.ts';
+import { type CommandDocument, substitute } from './documents.ts';
 
 export type InvocationStatus = 'Pending' | 'InProgress' | 'Success' | 'Failed' | 'TimedOut' | 'Cancelled';
 
@@ -23,6 +22,8 @@ export interface Invocation {
   instance: Instance;
   status: InvocationStatus;
   statusDetails: string;
+  /** On its way to the agent, or further. */
+  sent: boolean;
   startedAt: number | undefined;
   endedAt: number | undefined;
   result: RunResult | undefined;
@@ -38,61 +39,65 @@ export function isOnline(context: Context, instance: Instance): boolean {
 }
 
 /** Delivers commands to hosts, runs them, and ends each invocation one way or another. */
-export function createAgents(context: Context) {
-  const { clock, pace } = context;
-  const busy = new Map<string, { running: number; waiting: Invocation[] }>();
+export class Agents {
+  private readonly context: Context;
+  private readonly busy = new Map<string, { running: number; waiting: Invocation[] }>();
 
-  /** Starts as many invocations as the command's own concurrency allows. */
-  function advance(command: Command): void {
-    const { invocations, concurrency, errorsMax } = command;
+  constructor(context: Context) {
+    this.context = context;
+  }
+
+  /** Starts as many invocations as the command's own concurrency and number of errors allow. */
+  advance({ invocations, concurrency, errorsMax }: Command): void {
     const errors = invocations.filter(({ status }) => status === 'Failed' || status === 'TimedOut').length;
-    const waiting = invocations.filter(
-      ({ status, startedAt }) => status === 'Pending' && startedAt === undefined,
-    );
+    const waiting = invocations.filter(({ sent }) => !sent);
     if (errors > errorsMax) {
-      for (const invocation of waiting) end(invocation, 'Cancelled', 'Terminated');
+      for (const invocation of waiting.filter((i) => !isEnded(i)))
+        this.end(invocation, 'Cancelled', 'Terminated');
       return;
     }
-    const running = invocations.filter((i) => !isEnded(i) && i.startedAt !== undefined).length;
-    for (const invocation of waiting.slice(0, concurrency - running)) deliver(invocation);
+    const running = invocations.filter((invocation) => invocation.sent && !isEnded(invocation)).length;
+    for (const invocation of waiting.slice(0, concurrency - running)) this.deliver(invocation);
   }
 
-  function deliver(invocation: Invocation): void {
+  private deliver(invocation: Invocation): void {
+    const { clock, pace } = this.context;
     const { command, instance } = invocation;
-    invocation.startedAt = clock.now();
-    const { timeoutMs } = substitute(command.document, command.parameters);
-    let delivered = false;
-    clock.after(pace.deliveryMs, () => {
-      if (!isOnline(context, instance)) return;
-      delivered = true;
-      const agent = busy.get(instance.instanceId) ?? { running: 0, waiting: [] };
-      busy.set(instance.instanceId, agent);
-      agent.waiting.push(invocation);
-      work(agent);
-    });
     const deliveryMs = command.deliveryTimeoutSeconds * 1000;
+    let delivered = false;
+    invocation.sent = true;
+    clock.after(pace.deliveryMs, () => {
+      if (!isOnline(this.context, instance)) return;
+      delivered = true;
+      const agent = this.busy.get(instance.instanceId) ?? { running: 0, waiting: [] };
+      this.busy.set(instance.instanceId, agent);
+      agent.waiting.push(invocation);
+      this.work(agent);
+    });
     clock.after(deliveryMs, () => {
-      if (!delivered) expire(invocation, 'Delivery Timed Out');
+      if (!delivered) this.end(invocation, 'TimedOut', 'Delivery Timed Out');
     });
     // What an agent took and never answered, because its machine is gone, ends after both time-outs.
-    clock.after(deliveryMs + timeoutMs, () => expire(invocation, 'Execution Timed Out'));
+    const { timeoutMs } = substitute(command.document, command.parameters);
+    clock.after(deliveryMs + timeoutMs, () => this.end(invocation, 'TimedOut', 'Execution Timed Out'));
   }
 
-  function work(agent: { running: number; waiting: Invocation[] }): void {
+  private work(agent: { running: number; waiting: Invocation[] }): void {
     while (agent.running < slots && agent.waiting.length > 0) {
       agent.running += 1;
-      void run(agent.waiting.shift()!).finally(() => {
+      void this.run(agent.waiting.shift()!).finally(() => {
         agent.running -= 1;
-        work(agent);
+        this.work(agent);
       });
     }
   }
 
-  async function run(invocation: Invocation): Promise<void> {
+  private async run(invocation: Invocation): Promise<void> {
     const { command, instance } = invocation;
     const { document, parameters } = command;
-    invocation.startedAt = clock.now();
-    change(invocation, 'InProgress', 'In Progress');
+    if (isEnded(invocation)) return;
+    invocation.startedAt = this.context.clock.now();
+    this.change(invocation, 'InProgress', 'In Progress');
     let result: RunResult;
     try {
       const { script, timeoutMs } = substitute(document, parameters);
@@ -100,38 +105,35 @@ export function createAgents(context: Context) {
     } catch {
       return; // The machine went away with the command: nobody is left to report.
     }
-    if (instance.state !== 'running' || isEnded(invocation)) return;
-    invocation.result = result;
-    if (result.timedOut) end(invocation, 'TimedOut', 'Execution Timed Out');
-    else if (result.exitCode === 0) end(invocation, 'Success', 'Success');
-    else end(invocation, 'Failed', 'Failed');
+    if (instance.state !== 'running') return;
+    invocation.result ??= result;
+    if (result.timedOut) this.end(invocation, 'TimedOut', 'Execution Timed Out');
+    else if (result.exitCode === 0) this.end(invocation, 'Success', 'Success');
+    else this.end(invocation, 'Failed', 'Failed');
   }
 
-  function expire(invocation: Invocation, details: string): void {
-    if (!isEnded(invocation)) end(invocation, 'TimedOut', details);
+  /** The first end counts. */
+  private end(invocation: Invocation, status: InvocationStatus, details: string): void {
+    if (isEnded(invocation)) return;
+    invocation.endedAt = this.context.clock.now();
+    this.change(invocation, status, details);
+    this.advance(invocation.command);
   }
 
-  function end(invocation: Invocation, status: InvocationStatus, details: string): void {
-    invocation.endedAt = clock.now();
-    change(invocation, status, details);
-    if (status !== 'Cancelled') advance(invocation.command);
-  }
-
-  function change(invocation: Invocation, status: InvocationStatus, details: string): void {
+  private change(invocation: Invocation, status: InvocationStatus, details: string): void {
+    const { command, instance } = invocation;
     invocation.status = status;
     invocation.statusDetails = details;
-    context.publish({
+    this.context.publish({
       source: 'aws.ssm',
       'detail-type': 'EC2 Command Invocation Status-change Notification',
       detail: {
-        'command-id': invocation.command.id,
-        'document-name': invocation.command.document.name,
-        'instance-id': invocation.instance.instanceId,
-        'requested-date-time': new Date(invocation.command.requestedAt).toISOString(),
+        'command-id': command.id,
+        'document-name': command.document.name,
+        'instance-id': instance.instanceId,
+        'requested-date-time': new Date(command.requestedAt).toISOString(),
         status,
       },
     });
   }
-
-  return { advance };
 }

@@ -3,7 +3,8 @@ import { autoscalingLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, region, type Service } from '../service.ts';
 import type { Context } from '../world.ts';
-import { type Activity, type Group, type GroupSpec, Groups, isLeaving, type Member } from './groups.ts';
+import type { Activity } from './activities.ts';
+import { type Group, type GroupSpec, Groups, isLeaving, type Member } from './groups.ts';
 import { findAction, globalTimeoutSeconds } from './lifecycle.ts';
 
 export interface AutoScaling {

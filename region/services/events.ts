@@ -57,39 +57,11 @@ const unitMs: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 8
 
 /** EventBridge's default bus: rules with patterns or schedules, targets that are Lambda functions. */
 export function createEvents(options: EventsOptions): Events {
-  const { clock, newId, functions, queues } = options;
+  const { clock, newId } = options;
   const timers = createTimers(clock);
   const rules = new Map<string, { arn: string; matches: EventPattern | undefined; targets: RuleTarget[] }>();
 
-  const deliverTo = (ruleArn: string, target: RuleTarget, event: BusEvent): void => {
-    try {
-      if (!functions.permits(target.arn, invoker, ruleArn)) {
-        const message = `Lambda function ${target.arn} has no permission for ${ruleArn}`;
-        deadLetter(ruleArn, target, event, 'NO_PERMISSIONS', message);
-      } else functions.invokeAsync(target.arn, event);
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      deadLetter(ruleArn, target, event, 'NO_RESOURCE', error.message);
-    }
-  };
-
-  const deadLetter = (
-    ruleArn: string,
-    target: RuleTarget,
-    event: BusEvent,
-    code: string,
-    message: string,
-  ) => {
-    // Without a queue, or with one that doesn't let the rule send to it, the event is lost, as on AWS.
-    if (!target.deadLetterQueue || !queues.permits(target.deadLetterQueue, invoker, ruleArn)) return;
-    const attributes = {
-      RULE_ARN: ruleArn,
-      TARGET_ARN: target.arn,
-      ERROR_CODE: code,
-      ERROR_MESSAGE: message,
-    };
-    queues.send(target.deadLetterQueue, JSON.stringify(event), attributes);
-  };
+  const deliverTo = createDelivery(options);
 
   const tick = (ruleArn: string, targets: RuleTarget[], periodMs: number): void => {
     timers.after(periodMs, () => {
@@ -144,6 +116,39 @@ export function createEvents(options: EventsOptions): Events {
       }
     },
     close: () => timers.close(),
+  };
+}
+
+/** Invokes a target, or keeps the event as a dead letter where that isn't possible. */
+function createDelivery({ functions, queues }: EventsOptions) {
+  const deadLetter = (
+    ruleArn: string,
+    target: RuleTarget,
+    event: BusEvent,
+    code: string,
+    message: string,
+  ) => {
+    // Without a queue, or with one that doesn't let the rule send to it, the event is lost, as on AWS.
+    if (!target.deadLetterQueue || !queues.permits(target.deadLetterQueue, invoker, ruleArn)) return;
+    const attributes = {
+      RULE_ARN: ruleArn,
+      TARGET_ARN: target.arn,
+      ERROR_CODE: code,
+      ERROR_MESSAGE: message,
+    };
+    queues.send(target.deadLetterQueue, JSON.stringify(event), attributes);
+  };
+
+  return (ruleArn: string, target: RuleTarget, event: BusEvent): void => {
+    try {
+      if (!functions.permits(target.arn, invoker, ruleArn)) {
+        const message = `Lambda function ${target.arn} has no permission for ${ruleArn}`;
+        deadLetter(ruleArn, target, event, 'NO_PERMISSIONS', message);
+      } else functions.invokeAsync(target.arn, event);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      deadLetter(ruleArn, target, event, 'NO_RESOURCE', error.message);
+    }
   };
 }
 

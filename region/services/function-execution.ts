@@ -61,6 +61,7 @@ export function createExecutor(
   functions: ReadonlyMap<string, LambdaFunction>,
   timers: Timers,
 ): Executor {
+  const starting = new Set<Promise<Sandbox>>();
   const active = new Set<Sandbox>();
   let closed = false;
 
@@ -83,13 +84,12 @@ export function createExecutor(
     let start = initStart;
     let outcome: Omit<Outcome, 'logTail'>;
     try {
-      const sandbox = warm?.sandbox ?? (await sandboxes.start(one.definition, log.write));
+      const sandbox = warm?.sandbox ?? (await startSandbox(one, log));
       active.add(sandbox);
       start = clock.now();
       log.write(`START RequestId: ${requestId} Version: $LATEST`);
-      outcome = await withTimeout(one, sandbox, payload, requestId, log).finally(() =>
-        active.delete(sandbox),
-      );
+      outcome = await invokeWithin(timers, clock, { one, sandbox, payload, requestId, log });
+      active.delete(sandbox);
       if (closed || outcome.error?.fatal) await sandbox.stop();
       else park(one, { sandbox, log });
     } catch (thrown) {
@@ -103,32 +103,10 @@ export function createExecutor(
     return { ...outcome, logTail: tail() };
   };
 
-  const withTimeout = (
-    one: LambdaFunction,
-    sandbox: Sandbox,
-    payload: string,
-    requestId: string,
-    log: LogStream,
-  ): Promise<Omit<Outcome, 'logTail'>> => {
-    const { timeoutSeconds } = one.definition;
-    const deadline = clock.now() + timeoutSeconds * 1000;
-    return new Promise((resolve) => {
-      const settle = (error: FunctionError | undefined, payload: string) => {
-        cancel();
-        resolve({ payload, ...(error ? { error } : {}) });
-      };
-      const fail = (error: FunctionError) => settle(error, JSON.stringify(error.payload()));
-      const cancel = timers.after(timeoutSeconds * 1000, () => {
-        const text = `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
-        log.write(`${new Date(clock.now()).toISOString()} ${requestId} ${text}`);
-        const errorMessage = `RequestId: ${requestId} Error: ${text}`;
-        fail(new FunctionError({ errorType: 'Sandbox.Timedout', errorMessage, fatal: true }));
-      });
-      sandbox.invoke(JSON.parse(payload), { requestId, deadline }).then(
-        (result) => settle(undefined, JSON.stringify(result) ?? 'null'),
-        (thrown) => fail(functionError(thrown)),
-      );
-    });
+  const startSandbox = (one: LambdaFunction, log: LogStream): Promise<Sandbox> => {
+    const start = sandboxes.start(one.definition, log.write);
+    starting.add(start);
+    return start.finally(() => starting.delete(start));
   };
 
   const park = (one: LambdaFunction, environment: Environment): void => {
@@ -144,9 +122,50 @@ export function createExecutor(
     async close() {
       closed = true;
       const idle = [...functions.values()].flatMap((one) => one.idle.splice(0)).map(({ sandbox }) => sandbox);
-      await Promise.all([...idle, ...active].map((sandbox) => sandbox.stop()));
+      const started = (await Promise.allSettled(starting)).flatMap((start) =>
+        'value' in start ? [start.value] : [],
+      );
+      await Promise.all([...idle, ...active, ...started].map((sandbox) => sandbox.stop()));
     },
   };
+}
+
+interface Invocation {
+  one: LambdaFunction;
+  sandbox: Sandbox;
+  payload: string;
+  requestId: string;
+  log: LogStream;
+}
+
+/** Never rejects: an error, a dead process and a passed time-out are outcomes too. */
+function invokeWithin(
+  timers: Timers,
+  clock: Clock,
+  invocation: Invocation,
+): Promise<Omit<Outcome, 'logTail'>> {
+  const { one, sandbox, payload, requestId, log } = invocation;
+  const { timeoutSeconds } = one.definition;
+  const deadline = clock.now() + timeoutSeconds * 1000;
+  return new Promise((resolve) => {
+    const fail = (error: FunctionError) => {
+      cancel();
+      resolve({ payload: JSON.stringify(error.payload()), error });
+    };
+    const cancel = timers.after(timeoutSeconds * 1000, () => {
+      const text = `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
+      log.write(`${new Date(clock.now()).toISOString()} ${requestId} ${text}`);
+      const errorMessage = `RequestId: ${requestId} Error: ${text}`;
+      fail(new FunctionError({ errorType: 'Sandbox.Timedout', errorMessage, fatal: true }));
+    });
+    sandbox.invoke(JSON.parse(payload), { requestId, deadline }).then(
+      (result) => {
+        cancel();
+        resolve({ payload: JSON.stringify(result) ?? 'null' });
+      },
+      (thrown) => fail(functionError(thrown)),
+    );
+  });
 }
 
 /** A function has its reserved concurrency to itself; all others share what nobody reserved. */

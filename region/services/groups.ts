@@ -1,5 +1,6 @@
 import { AwsError, arn, zones } from '../service.ts';
 import type { Context } from '../world.ts';
+import { type Activity, announceActivity, beginActivity, endActivity } from './activities.ts';
 import { type Held, type Hook, hold, release } from './lifecycle.ts';
 
 export interface GroupSpec {
@@ -33,26 +34,17 @@ export interface Member extends Held {
   zone: string;
 }
 
-export interface Activity {
-  id: string;
-  instanceId: string;
-  description: string;
-  cause: string;
-  startedAt: number;
-  endedAt: number | undefined;
-  statusCode: 'InProgress' | 'MidLifecycleAction' | 'Successful' | 'Failed' | 'Cancelled';
-  statusMessage: string | undefined;
-  progress: number;
-  zone: string;
-}
-
-const activitiesMax = 2_000;
 const difference = 'in response to a difference between desired and actual capacity,';
 
 export const isLeaving = ({ state }: Member): boolean => state.startsWith('Terminat');
 const staying = ({ members }: Group): Member[] => members.filter((member) => !isLeaving(member));
-const inZone = (group: Group, zone: string): number =>
-  staying(group).filter((member) => member.zone === zone).length;
+
+/** How many instances stay in each of the group's zones. */
+function zoneCounts(group: Group): Map<string, number> {
+  const counts = new Map(group.zones.map((zone) => [zone, 0]));
+  for (const { zone } of staying(group)) counts.set(zone, (counts.get(zone) ?? 0) + 1);
+  return counts;
+}
 
 /** Keeps groups at their desired capacity and takes each instance through its life. */
 export class Groups {
@@ -113,15 +105,22 @@ export class Groups {
     const launch = group.activities.find(
       (a) => a.instanceId === member.instanceId && a.endedAt === undefined,
     );
-    if (launch) this.end(launch, 'Cancelled', 'Instance was terminated before it was in service');
+    if (launch)
+      endActivity(this.context, launch, 'Cancelled', 'Instance was terminated before it was in service');
     release(member);
     member.state = 'Terminating';
-    const activity = this.begin(group, member, `Terminating EC2 instance: ${member.instanceId}`, cause);
+    const activity = beginActivity(
+      this.context,
+      group,
+      member,
+      `Terminating EC2 instance: ${member.instanceId}`,
+      cause,
+    );
     const proceed = async () => {
       await instances.terminate(member.instanceId);
       group.members = group.members.filter((other) => other !== member);
-      this.end(activity, 'Successful');
-      this.announce(group, activity, 'Terminate Successful');
+      endActivity(this.context, activity, 'Successful');
+      announceActivity(this.context, group, activity, 'Terminate Successful');
       if (group.deleting && group.members.length === 0) this.all.delete(group.name);
     };
     clock.after(pace.scaleMs, () => {
@@ -146,9 +145,9 @@ export class Groups {
   private balance(group: Group): void {
     for (let count = staying(group).length; count > group.desiredCapacity; count -= 1) {
       // The zone with the most instances gives up its oldest.
-      const member = staying(group).reduce((best, candidate) =>
-        inZone(group, candidate.zone) > inZone(group, best.zone) ? candidate : best,
-      );
+      const counts = zoneCounts(group);
+      const most = Math.max(...counts.values());
+      const member = staying(group).find(({ zone }) => counts.get(zone) === most)!;
       const shrinking = `${difference} shrinking the capacity from ${count} to ${count - 1}.  `;
       const cause = this.at(`an instance was taken out of service ${shrinking}`);
       const selected = this.at(`instance ${member.instanceId} was selected for termination.`);
@@ -168,12 +167,18 @@ export class Groups {
 
   private async launch(group: Group, cause: string): Promise<void> {
     const { clock, pace, ids, instances } = this.context;
-    const zone = group.zones.reduce((best, other) =>
-      inZone(group, other) < inZone(group, best) ? other : best,
-    );
+    const counts = zoneCounts(group);
+    const least = Math.min(...counts.values());
+    const zone = group.zones.find((candidate) => counts.get(candidate) === least)!;
     const member: Member = { instanceId: `i-0${ids.hex(16)}`, zone, state: 'Pending', actions: [] };
     group.members.push(member);
-    const activity = this.begin(group, member, `Launching a new EC2 instance: ${member.instanceId}`, cause);
+    const activity = beginActivity(
+      this.context,
+      group,
+      member,
+      `Launching a new EC2 instance: ${member.instanceId}`,
+      cause,
+    );
     const propagated = group.tags
       .filter((tag) => tag.propagateAtLaunch)
       .map(({ key, value }) => [key, value]);
@@ -204,8 +209,8 @@ export class Groups {
         if (member.state !== 'Pending:Proceed') return;
         member.state = 'InService';
         group.launchFailures = 0;
-        this.end(activity, 'Successful');
-        this.announce(group, activity, 'Launch Successful');
+        endActivity(this.context, activity, 'Successful');
+        announceActivity(this.context, group, activity, 'Launch Successful');
       });
     });
     if (member.actions.length > 0) activity.statusCode = 'MidLifecycleAction';
@@ -219,54 +224,11 @@ export class Groups {
     message: string,
   ): void {
     const { clock, pace } = this.context;
-    this.end(activity, status, message);
-    this.announce(group, activity, 'Launch Unsuccessful');
+    endActivity(this.context, activity, status, message);
+    announceActivity(this.context, group, activity, 'Launch Unsuccessful');
     const backOff = Math.min(pace.launchBackOffMs * 2 ** group.launchFailures, pace.launchBackOffMaxMs);
     group.launchFailures += 1;
     group.launchNotBefore = clock.now() + backOff;
     this.balanceSoon(group);
-  }
-
-  private begin(group: Group, member: Member, description: string, cause: string): Activity {
-    const activity: Activity = {
-      id: this.context.ids.uuid(),
-      instanceId: member.instanceId,
-      description,
-      cause,
-      startedAt: this.context.clock.now(),
-      endedAt: undefined,
-      statusCode: 'InProgress',
-      statusMessage: undefined,
-      progress: 50,
-      zone: member.zone,
-    };
-    group.activities.unshift(activity);
-    group.activities.length = Math.min(group.activities.length, activitiesMax);
-    return activity;
-  }
-
-  private end(activity: Activity, statusCode: Activity['statusCode'], statusMessage?: string): void {
-    Object.assign(activity, { statusCode, statusMessage, endedAt: this.context.clock.now(), progress: 100 });
-  }
-
-  private announce(group: Group, activity: Activity, what: string): void {
-    this.context.publish({
-      source: 'aws.autoscaling',
-      'detail-type': `EC2 Instance ${what}`,
-      resources: [group.arn, arn('ec2', `instance/${activity.instanceId}`)],
-      detail: {
-        StatusCode: activity.statusCode === 'Successful' ? 'InProgress' : 'Failed',
-        Description: activity.description,
-        AutoScalingGroupName: group.name,
-        ActivityId: activity.id,
-        Details: { 'Availability Zone': activity.zone },
-        RequestId: activity.id,
-        StatusMessage: activity.statusMessage ?? '',
-        StartTime: new Date(activity.startedAt).toISOString(),
-        EndTime: new Date(activity.endedAt ?? activity.startedAt).toISOString(),
-        EC2InstanceId: activity.instanceId,
-        Cause: activity.cause,
-      },
-    });
   }
 }

@@ -37,12 +37,18 @@ export interface Target {
 
 export const targetKey = (id: string, port: number): string => `${id}:${port}`;
 
-/** Takes targets through their states; `route` is told of each change and of addresses to reset. */
-export function createHealth(context: Context, route: (group: TargetGroup, reset?: string[]) => void) {
-  const { clock, pace, instances } = context;
+/** Takes targets through their states. `route` is told of each change, and of addresses to reset. */
+export class Health {
+  private readonly context: Context;
+  private readonly route: (group: TargetGroup, reset?: string[]) => void;
+
+  constructor(context: Context, route: (group: TargetGroup, reset?: string[]) => void) {
+    this.context = context;
+    this.route = route;
+  }
 
   /** Safe twice; a draining target starts over. */
-  function register(group: TargetGroup, id: string, port: number, usable: boolean): void {
+  register(group: TargetGroup, id: string, port: number, usable: boolean): void {
     const key = targetKey(id, port);
     const existing = group.targets.get(key);
     if (existing && existing.state !== 'draining') return;
@@ -52,66 +58,19 @@ export function createHealth(context: Context, route: (group: TargetGroup, reset
       port,
       state: 'unused',
       reason: 'Target.NotInUse',
-      registeredAt: clock.now(),
+      registeredAt: 0,
       successes: 0,
       failures: 0,
       routedUntil: 0,
       cancel: () => {},
     };
     group.targets.set(key, target);
-    if (usable) begin(group, target);
-  }
-
-  /** From unused to its first health checks. */
-  function begin(group: TargetGroup, target: Target): void {
-    target.state = 'initial';
-    target.reason = 'Elb.RegistrationInProgress';
-    target.registeredAt = clock.now();
-    target.successes = 0;
-    target.failures = 0;
-    checkLater(group, target, 0);
-    route(group);
-  }
-
-  function checkLater(group: TargetGroup, target: Target, ms: number): void {
-    target.cancel = clock.after(ms, () => void check(group, target));
-  }
-
-  async function check(group: TargetGroup, target: Target): Promise<void> {
-    const { healthCheck } = group;
-    const port = healthCheck.port === 'traffic-port' ? target.port : Number(healthCheck.port);
-    const timeoutMs = Math.min(healthCheck.timeoutSeconds * 1000, pace.healthCheckTimeoutMs);
-    const host = instances.get(target.id)?.host;
-    const accepted = host ? await host.accepts(port, timeoutMs).catch(() => false) : false;
-    if (target.state === 'draining' || target.state === 'unused') return;
-    target.successes = accepted ? target.successes + 1 : 0;
-    target.failures = accepted ? 0 : target.failures + 1;
-    judge(group, target);
-    checkLater(group, target, pace.healthCheckIntervalMs ?? healthCheck.intervalSeconds * 1000);
-  }
-
-  function judge(group: TargetGroup, target: Target): void {
-    const { healthyThreshold, unhealthyThreshold } = group.healthCheck;
-    const initial = target.state === 'initial';
-    if (initial) target.reason = 'Elb.InitialHealthChecking';
-    if (initial && clock.now() - target.registeredAt < pace.initialMs) return;
-    const enough = initial ? (pace.initialChecks ?? healthyThreshold) : healthyThreshold;
-    if (target.state !== 'healthy' && target.successes >= enough) {
-      target.state = 'healthy';
-      target.reason = undefined;
-      route(group);
-    } else if (target.state !== 'unhealthy' && target.failures >= unhealthyThreshold) {
-      const address = instances.get(target.id)?.host?.address;
-      const reset =
-        group.attributes['target_health_state.unhealthy.connection_termination.enabled'] === 'true';
-      target.state = 'unhealthy';
-      target.reason = 'Target.FailedHealthChecks';
-      route(group, reset && address !== undefined ? [address] : []);
-    }
+    if (usable) this.begin(group, target);
   }
 
   /** An absent target is success; one that was never in use goes at once. */
-  function deregister(group: TargetGroup, id: string, port: number): void {
+  deregister(group: TargetGroup, id: string, port: number): void {
+    const { clock, pace } = this.context;
     const key = targetKey(id, port);
     const target = group.targets.get(key);
     if (!target || target.state === 'draining') return;
@@ -123,35 +82,94 @@ export function createHealth(context: Context, route: (group: TargetGroup, reset
     target.state = 'draining';
     target.reason = 'Target.DeregistrationInProgress';
     target.routedUntil = clock.now() + pace.balancerLagMs;
-    const lagEnds = clock.after(pace.balancerLagMs, () => route(group));
     const delayMs = Number(group.attributes['deregistration_delay.timeout_seconds']) * 1000;
-    const drained = clock.after(Math.max(delayMs, pace.drainingMs), () => {
-      group.targets.delete(key);
-      const terminate = group.attributes['deregistration_delay.connection_termination.enabled'] === 'true';
-      const address = instances.get(id)?.host?.address;
-      route(group, terminate && address !== undefined ? [address] : []);
-    });
+    const cancels = [
+      clock.after(pace.balancerLagMs, () => this.route(group)),
+      clock.after(Math.max(delayMs, pace.drainingMs), () => {
+        group.targets.delete(key);
+        this.route(group, this.toReset(group, id, 'deregistration_delay.connection_termination.enabled'));
+      }),
+    ];
     target.cancel = () => {
-      lagEnds();
-      drained();
+      for (const cancel of cancels) cancel();
     };
-    route(group);
+    this.route(group);
   }
 
   /** When a listener came or went, targets come into use or fall out of it. */
-  function use(group: TargetGroup, usable: (target: Target) => boolean): void {
+  use(group: TargetGroup, usable: (id: string) => boolean): void {
     for (const target of group.targets.values()) {
       if (target.state === 'draining') continue;
-      if (target.state === 'unused' && usable(target)) begin(group, target);
-      if (target.state !== 'unused' && !usable(target)) {
+      if (target.state === 'unused' && usable(target.id)) this.begin(group, target);
+      if (target.state !== 'unused' && !usable(target.id)) {
         target.cancel();
         target.state = 'unused';
         target.reason = 'Target.NotInUse';
       }
     }
+    this.route(group);
   }
 
-  return { register, deregister, use };
+  /** From unused to its first health checks. */
+  private begin(group: TargetGroup, target: Target): void {
+    target.state = 'initial';
+    target.reason = 'Elb.RegistrationInProgress';
+    target.registeredAt = this.context.clock.now();
+    target.successes = 0;
+    target.failures = 0;
+    this.checkAfter(group, target, 0);
+    this.route(group);
+  }
+
+  private checkAfter(group: TargetGroup, target: Target, ms: number): void {
+    let cancelled = false;
+    const checkNow = async () => {
+      const accepted = await this.check(group, target);
+      if (cancelled) return;
+      target.successes = accepted ? target.successes + 1 : 0;
+      target.failures = accepted ? 0 : target.failures + 1;
+      this.judge(group, target);
+      const { healthCheckIntervalMs } = this.context.pace;
+      this.checkAfter(group, target, healthCheckIntervalMs ?? group.healthCheck.intervalSeconds * 1000);
+    };
+    const cancel = this.context.clock.after(ms, () => void checkNow());
+    target.cancel = () => {
+      cancelled = true;
+      cancel();
+    };
+  }
+
+  /** A connection that can't even be tried is a failed check. */
+  private async check({ healthCheck }: TargetGroup, { id, port }: Target): Promise<boolean> {
+    const checked = healthCheck.port === 'traffic-port' ? port : Number(healthCheck.port);
+    const timeoutMs = Math.min(healthCheck.timeoutSeconds * 1000, this.context.pace.healthCheckTimeoutMs);
+    const host = this.context.instances.get(id)?.host;
+    return host ? host.accepts(checked, timeoutMs).catch(() => false) : false;
+  }
+
+  private judge(group: TargetGroup, target: Target): void {
+    const { clock, pace } = this.context;
+    const { healthyThreshold, unhealthyThreshold } = group.healthCheck;
+    const initial = target.state === 'initial';
+    if (initial) target.reason = 'Elb.InitialHealthChecking';
+    if (initial && clock.now() - target.registeredAt < pace.initialMs) return;
+    const enough = initial ? (pace.initialChecks ?? healthyThreshold) : healthyThreshold;
+    if (target.state !== 'healthy' && target.successes >= enough) {
+      target.state = 'healthy';
+      target.reason = undefined;
+      this.route(group);
+    } else if (target.state !== 'unhealthy' && target.failures >= unhealthyThreshold) {
+      target.state = 'unhealthy';
+      target.reason = 'Target.FailedHealthChecks';
+      const attribute = 'target_health_state.unhealthy.connection_termination.enabled';
+      this.route(group, this.toReset(group, target.id, attribute));
+    }
+  }
+
+  private toReset(group: TargetGroup, id: string, attribute: string): string[] {
+    const address = this.context.instances.get(id)?.host?.address;
+    return address !== undefined && group.attributes[attribute] === 'true' ? [address] : [];
+  }
 }
 
 /** Who gets new connections: the healthy ones, or with none of them everybody (it fails open). */

@@ -1,7 +1,7 @@
 import * as model from '@aws-sdk/client-cloudformation';
 import { page } from '../pages.ts';
 import type { Clock } from '../ports.ts';
-import { AwsError, account, arn, region, type Service, zones } from '../service.ts';
+import { AwsError, account, arn, region, type Service } from '../service.ts';
 import {
   creationOrder,
   evaluateOutputs,
@@ -77,7 +77,7 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
       outputs: [],
       resources: new Map(),
     };
-    const scope = scopeOf(stack, template, [...stacks.values()]);
+    const scope = scopeOf(stack, [...stacks.values()]);
     const conditions = resolveConditions(template, scope);
     const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
     for (const logicalId of creationOrder(template, conditions)) {
@@ -120,7 +120,7 @@ function create(kinds: StacksOptions['kinds'], type: string, request: ResourceRe
   return kind.create(request);
 }
 
-function scopeOf(stack: Stack, template: Template, others: Stack[]): Omit<Scope, 'condition'> {
+function scopeOf(stack: Stack, others: Stack[]): Omit<Scope, 'condition'> {
   const pseudo: Record<string, unknown> = {
     'AWS::AccountId': account,
     'AWS::Partition': 'aws',
@@ -131,7 +131,6 @@ function scopeOf(stack: Stack, template: Template, others: Stack[]): Omit<Scope,
     'AWS::NotificationARNs': [],
   };
   return {
-    zones: [...zones],
     ref(name) {
       const value = stack.parameters[name] ?? pseudo[name] ?? stack.resources.get(name)?.id;
       if (value === undefined) throw new TemplateError(`Ref ${name} is unresolved`);
@@ -146,12 +145,6 @@ function scopeOf(stack: Stack, template: Template, others: Stack[]): Omit<Scope,
       const output = others.flatMap(({ outputs }) => outputs).find(({ exportName }) => exportName === name);
       if (!output) throw new TemplateError(`No export named ${name} found`);
       return output.value;
-    },
-    mapping(map, first, second) {
-      const value = template.Mappings?.[map]?.[first]?.[second];
-      if (value === undefined)
-        throw new TemplateError(`Fn::FindInMap ${map}.${first}.${second} is unresolved`);
-      return value;
     },
   };
 }

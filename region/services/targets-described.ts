@@ -1,6 +1,6 @@
 import type * as model from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Listener, LoadBalancer } from './balancing.ts';
 import type { Target, TargetGroup } from './health.ts';
-import type { Listener, LoadBalancer } from './targets.ts';
 
 const reasons: Record<string, string> = {
   'Elb.RegistrationInProgress': 'Target registration is in progress',

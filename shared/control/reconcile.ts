@@ -37,9 +37,9 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
   const data = byHand.output;
   switch (data.mode) {
     case 'plan':
-      return plan(engine, whole(data.fleet, { sweep: false, askAll: true }));
+      return plan(engine, whole(data.fleet, { leaveYoung: false, askAll: true }));
     case 'status':
-      return fleetReport(engine, whole(data.fleet, { sweep: false, askAll: true }));
+      return fleetReport(engine, whole(data.fleet, { leaveYoung: false, askAll: true }));
     case 'apply':
       return run(
         engine,
@@ -49,7 +49,7 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
     case 'sweep': {
       // The next sweep goes on, so this one ends before it begins.
       const soon = engine.clock.now() + engine.timing.sweepMs * 0.9;
-      return run(engine, whole(data.fleet, { sweep: true, askAll: data.askAll }), Math.min(until, soon));
+      return run(engine, whole(data.fleet, { leaveYoung: true, askAll: data.askAll }), Math.min(until, soon));
     }
   }
 }
@@ -66,7 +66,7 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
     await Promise.all(
       batch.map(async (fleet) => {
         try {
-          const steps = decide(await observer(engine, whole(fleet, { sweep: true, askAll })).observe([]));
+          const steps = decide(await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]));
           const work = steps.filter(({ step }) => step !== 'nothing');
           if (work.length === 0) return;
           await engine.aws.invoke(engine.functionName, { fleet, mode: 'sweep', askAll });
@@ -80,7 +80,7 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
   engine.log('swept', { fleets: fleets.length, handedOver, askAll });
   // One bad fleet never stops the rest, and is not silent either.
   if (errors.length > 0)
-    throw new AggregateError(errors, `${errors.length} of ${fleets.length} fleets failed`);
+    throw new AggregateError(errors, `${errors.length} of ${fleets.length} fleets failed: ${errors.join('; ')}`);
   return { fleets: fleets.length, handedOver };
 }
 
@@ -96,11 +96,11 @@ async function edited(
     return { ignored: `${detail.name} is no fleet's parameter` };
   }
   const deletedAt = detail.operation === 'Delete' ? Date.parse(time) : null;
-  return run(engine, { ...whole(fleet, {}), deletedAt }, until);
+  return run(engine, { ...whole(fleet, { leaveYoung: true }), deletedAt }, until);
 }
 
 function whole(fleet: string, options: Partial<Extract<Scope, { kind: 'fleet' }>>): Where {
-  const scope: Scope = { kind: 'fleet', askAll: false, request: null, sweep: false, ...options };
+  const scope: Scope = { kind: 'fleet', askAll: false, request: null, leaveYoung: false, ...options };
   return { fleet, scope, group: null, startedAt: null, deletedAt: null };
 }
 

@@ -1,5 +1,6 @@
 import { decide } from '../decisions/decide.ts';
 import { type Act, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
+import { decideFleet } from '../decisions/rollout.ts';
 import { limits } from '../runtime/limits.ts';
 import { act } from './act.ts';
 import type { Engine } from './engine.ts';
@@ -8,7 +9,10 @@ import { freshMs, type Observer, observer, type Where } from './observe.ts';
 /** How a run ended: with nothing left to do, or out of time with what it was waiting for. */
 export interface Ended {
   fleet: string;
-  steps: Step[];
+  /** The fleet's state in one line. */
+  says: string;
+  /** What was decided last, an instance a line. */
+  steps: { instance: string | null; step: string; reason: string }[];
   /** True when waits were left to the next run. */
   unfinished: boolean;
 }
@@ -36,17 +40,26 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
     report(engine, where, observed, steps, seen);
     if (acts.length > 0) {
       stale = await act(engine, eye, observed, acts);
+      // An event's instance whose action has been completed is Auto Scaling's from here on.
+      if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
+        return ended(observed, steps, false);
       if (clock.now() < until) continue;
-      return { fleet: where.fleet, steps, unfinished: true };
+      return ended(observed, steps, true);
     }
     const waits = steps.filter((step) => step.step === 'wait');
-    if (waits.length === 0) return { fleet: where.fleet, steps, unfinished: false };
+    if (waits.length === 0) return ended(observed, steps, false);
     const pollMs = Math.min(...waits.map((wait) => wait.pollMs));
-    if (clock.now() + pollMs > until) return { fleet: where.fleet, steps, unfinished: true };
+    if (clock.now() + pollMs > until) return ended(observed, steps, true);
     await clock.sleep(pollMs);
     stale = new Set(waits.flatMap(({ on }) => rereads[on]));
   }
   throw new Error(`fleet ${where.fleet}: still something to do after ${limits.iterationsMax} looks`);
+}
+
+function ended(observed: Observed, steps: Step[], unfinished: boolean): Ended {
+  const { fleet } = observed;
+  const lines = steps.map(({ instance, step, reason }) => ({ instance, step, reason }));
+  return { fleet, says: decideFleet(observed).says, steps: lines, unfinished };
 }
 
 /** What has to be read again after waiting for something. A fault of the fleet may be mended anywhere. */

@@ -20,7 +20,7 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
   if (
     waits(instance) &&
     observed.scope.kind === 'fleet' &&
-    observed.scope.sweep &&
+    observed.scope.leaveYoung &&
     isFresh(observed, instance)
   )
     return rest(instance, 'its event is young: the handler has it');

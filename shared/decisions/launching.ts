@@ -101,7 +101,7 @@ export function complete(instance: Instance, result: 'CONTINUE' | 'ABANDON', rea
 
 /** A target takes several health checks, each seconds apart, so it is looked at less often than an agent. */
 function wait({ timing }: Observed, instance: Instance, on: 'agents' | 'targets', reason: string): Step {
-  const pollMs = on === 'targets' ? timing.pollMs * 1.5 : timing.pollMs;
+  const pollMs = on === 'targets' ? timing.pollMs * 2 : timing.pollMs;
   return { step: 'wait', instance: instance.id, on, pollMs, reason };
 }
 

@@ -100,8 +100,8 @@ export type Scope =
       /** Ask every host, whatever AWS says of it. */
       askAll: boolean;
       request: { mode: 'apply'; force: boolean } | null;
-      /** A sweep leaves an instance to its event's handler for a while. */
-      sweep: boolean;
+      /** An instance that began to come or go a moment ago is left to its own event's handler. */
+      leaveYoung: boolean;
     };
 
 export interface Observed {

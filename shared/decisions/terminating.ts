@@ -49,8 +49,12 @@ function drainPollMs({ timing }: Observed): number {
   return Math.max(500, timing.lagMs / 8);
 }
 
-/** The host remembers when its draining began; else the termination's own start counts. */
+/**
+ * The host remembers when its draining began; else the termination's own start counts. Both are whole
+ * seconds, rounded down, so a second is added: a client is never cut off early.
+ */
 function drainingSince({ host, startedAt }: Instance): number | null {
   const remembered = host.kind === 'reported' ? host.report.drainingSince : undefined;
-  return remembered === undefined ? startedAt : remembered * 1000;
+  const since = remembered === undefined ? startedAt : remembered * 1000;
+  return since === null ? null : since + 1000;
 }

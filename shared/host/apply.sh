@@ -12,19 +12,18 @@ revoke='{{ revoke }}'
 # JSON line (report.ts) and nothing else. Killed at any point, it is mended by the next run, which reads anew what
 # runs, what is on disk and whether a swap is unproven.
 conf=/etc/squid/squid.conf
-directory=/etc/squid/shoal           # Beside squid.conf, so that a rename stays on one file system.
-previous=$directory/previous.conf    # Here while a swap is unproven: what to go back to.
-state=/var/lib/shoal                 # intent, loaded, proven, draining-since
+directory=/etc/squid/shoal         # Beside squid.conf, so that a rename stays on one file system.
+previous=$directory/previous.conf  # Here while a swap is unproven: what to go back to.
+state=/var/lib/shoal               # intent, loaded, proven, draining-since
 work=/run/shoal
 staged=$work/staged.conf
 log=/var/log/shoal/apply.log
 cache_log=/var/log/squid/cache.log
 marker=http://config-generation.invalid/
 
-phase=lock phase_began='' timings='' extras='' error='' failure='' reported=false swapped=false was_serving=false
+phase=lock timings='' extras='' error='' failure='' reported=false swapped=false was_serving=false trial_pid=''
 observed=false master='' serving=false live_workers=0 holder='' running='' answer_status='' answer_location=''
-version='' squid_user=root pid_file=/run/squid.pid addresses='' workers='' change='' log_start=1 trial_pid=''
-probe=none probe_failed_before=false
+version='' pid_file=/run/squid.pid addresses='' workers='' change='' log_start=1 probe=none probe_failed_before=false
 
 main() {
   prepare
@@ -57,15 +56,14 @@ apply() {
 # Reads alone, without the lock: what runs is the whole file on disk, and it passes the proof.
 check() {
   enter proof
-  command -v squid || finish unproven 'Squid is not installed'
-  learn_build
+  [[ -n $version ]] || finish unproven 'Squid is not installed'
   observe
   local expected=${sha256:-$(generation_on_disk)}
   $serving || finish unproven "no Squid serves port $port"
   [[ -n $expected && $running == "$expected" ]] ||
     finish unproven "Squid runs ${running:-no single generation}, not ${expected:-a whole file}"
   prove "$port" || finish unproven "$failure"
-  [[ $(remembered loaded) == "$running $(own_addresses)" ]] || finish unproven "Squid has read other host addresses"
+  [[ $(remembered loaded) == "$running $(own_addresses)" ]] || finish unproven 'Squid has read other host addresses'
   finish proven ''
 }
 
@@ -73,12 +71,8 @@ check() {
 connections() {
   local since
   since=$(remembered draining-since)
-  if [[ ! $since =~ ^[0-9]+$ ]]; then
-    printf -v since '%(%s)T' -1
-    remember "$state/draining-since" "$since"
-  fi
+  [[ $since =~ ^[0-9]+$ ]] || { printf -v since '%(%s)T' -1 && remember "$state/draining-since" "$since"; }
   extras=",\"connections\":$(clients | wc -l),\"drainingSince\":$since"
-  learn_build
   observe
   if [[ -n $running ]]; then finish proven ''; else finish unproven "no single generation serves port $port"; fi
 }
@@ -89,6 +83,7 @@ prepare() {
   set -uo pipefail
   umask 022
   exec 3>&1 </dev/null
+  phase_began=${EPOCHREALTIME/./}
   mkdir -p "$work" "$state" "${log%/*}" 2>/dev/null
   if [[ -n $(find "$log" -size +1024k 2>/dev/null) ]]; then mv -f "$log" "$log.1" 2>/dev/null; fi
   { exec >>"$log"; } 2>/dev/null || exec >/dev/null
@@ -96,8 +91,8 @@ prepare() {
   trap unexpected_end EXIT
   trap 'exit 1' HUP INT TERM
   trap : PIPE
-  phase_began=${EPOCHREALTIME/./}
   printf '%(%FT%TZ)T %s %s %s\n' -1 "$mode" "$intent" "$sha256"
+  learn_build
 }
 
 # The agent runs five commands at a time, so the wait has an end.
@@ -110,49 +105,38 @@ take_lock() {
 # Taken before anything is done, so that a late command of an older decision meets it.
 accept_intent() {
   enter intent
-  local known
+  local known lower
   known=$(remembered intent)
-  if is_lower "$intent" "$known"; then finish superseded "$intent is lower than $known"; fi
-  [[ $intent == "$known" ]] || attempt remember "$state/intent" "$intent" || finish unable "$error"
-}
-
-is_lower() {
-  local field
-  [[ $1.$2 =~ ^([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)$ ]] || return 1
-  for field in 1 2 3; do
-    if ((10#${BASH_REMATCH[field]} < 10#${BASH_REMATCH[field + 3]})); then return 0; fi
-    if ((10#${BASH_REMATCH[field]} > 10#${BASH_REMATCH[field + 3]})); then return 1; fi
-  done
-  return 1
+  if [[ $intent == "$known" ]]; then return; fi
+  lower=$(printf '%s\n' "$intent" "${known:-0.0.0}" | sort -t . -k 1,1n -k 2,2n -k 3,3n | head -n 1)
+  [[ $intent != "$lower" ]] || finish superseded "$intent is lower than $known"
+  attempt remember "$state/intent" "$intent" || finish unable "$error"
 }
 
 install_squid() {
   enter install
   local policy=/usr/sbin/policy-rc.d apt='apt-get -y -o DPkg::Lock::Timeout=60 install --no-install-recommends squid'
-  if ! command -v squid; then
-    if command -v apt-get; then
-      # Debian starts a service as soon as it is installed, unless a policy forbids it.
-      [[ -e $policy ]] || printf '#!/bin/sh\n# shoal, for the time of an install\nexit 101\n' >$policy
-      chmod 755 $policy
-      detached timeout 80 sh -c "dpkg --configure -a; $apt || { apt-get update && $apt; }"
-    else
-      detached timeout 80 "$(command -v dnf || echo yum)" -y install squid
-    fi
-    hash -r
+  if ! command -v squid && command -v apt-get; then
+    # Debian starts a service as soon as it is installed, unless a policy forbids it.
+    [[ -e $policy ]] || printf '#!/bin/sh\n# shoal, for the time of an install\nexit 101\n' >$policy
+    chmod 755 $policy
+    detached timeout 80 sh -c "dpkg --configure -a; $apt || { apt-get update && $apt; }"
+  elif ! command -v squid; then
+    detached timeout 80 "$(command -v dnf || echo yum)" -y install squid
   fi
   # Also one that a killed run has left.
   if [[ -e $policy ]] && grep -q shoal $policy; then rm -f $policy; fi
-  command -v squid || finish unable "Squid cannot be installed: $(tail -n 1 "$log")"
-  learn_build
+  learn_build || finish unable "Squid cannot be installed: $(tail -n 1 "$log")"
 }
 
 # What differs between distributions. Asking Squid takes 30 ms, so the answer is kept until the next boot.
 learn_build() {
-  local build known=$work/build
-  [[ $known -nt $(command -v squid) ]] || squid -v >"$known"
+  local program build known=$work/build
+  hash -r
+  program=$(command -v squid) || return
+  [[ $known -nt $program ]] || squid -v >"$known"
   build=$(<"$known")
   if [[ $build =~ Version\ ([0-9.]+) ]]; then version=${BASH_REMATCH[1]}; fi
-  if [[ $build =~ --with-default-user=([a-z_-]+) ]]; then squid_user=${BASH_REMATCH[1]}; fi
   if [[ $build =~ --with-pidfile=([^\'\ ]+) ]]; then pid_file=${BASH_REMATCH[1]}; fi
 }
 
@@ -217,7 +201,7 @@ parse() {
 # and cannot reach, is found before the serving one is touched. `timeout` ends it where this script is killed.
 trial() {
   enter trial
-  local trial_port=3128 end=$((SECONDS + 10)) reason
+  local trial_port=$((20000 + RANDOM % 10000)) end=$((SECONDS + 10)) reason
   while ask "$trial_port" /; do trial_port=$((20000 + RANDOM % 10000)); done
   {
     sed -E "s/^http_port $port( |\$)/http_port 127.0.0.1:$trial_port\1/; s/^workers .*/workers 1/" "$staged"
@@ -235,12 +219,10 @@ trial() {
   if ! prove "$trial_port"; then
     reason=$failure
     # The serving Squid is asked too, to know whether the file or the network is at fault.
-    if [[ $probe == failed ]] && ! fetch_probe "$port"; then
-      probe_failed_before=true
-    else
-      [[ $probe == none ]] || probe=failed
+    if [[ $probe == none ]] || probe_answers "$port"; then
       finish rejected "a trial run of the file fails the proof: $reason"
     fi
+    probe_failed_before=true
   fi
   kill "$trial_pid"
   trial_pid=''
@@ -250,8 +232,8 @@ trial() {
 swap() {
   enter swap
   local candidate listens
-  listens=$(grep '^http_port ' "$staged")
   [[ -z $holder ]] || finish unable "port $port is held by another process: $holder"
+  listens=$(grep '^http_port ' "$staged")
   change=reconfigure
   if [[ $serving == false || $live_workers != "$workers" ]]; then change=restart; fi
   for candidate in "$conf" "$previous"; do
@@ -272,7 +254,7 @@ replace_conf() {
 bring_into_force() {
   enter start
   make_change "$change"
-  if await "$sha256" "$workers" 15; then
+  if await "$sha256" "$workers" 12; then
     [[ $(remembered loaded) == "$sha256 $addresses" ]] || remember "$state/loaded" "$sha256 $addresses"
     return 0
   fi
@@ -292,21 +274,19 @@ make_change() {
   fi
   limit=$(systemctl show -p LimitNOFILE squid)
   if [[ $limit =~ =([0-9]+)$ ]] && ((BASH_REMATCH[1] < 65536)); then
-    mkdir -p $drop_in && printf '[Service]\nLimitNOFILE=65536\n' >$drop_in/shoal.conf
-    systemctl daemon-reload
+    mkdir -p $drop_in && printf '[Service]\nLimitNOFILE=65536\n' >$drop_in/shoal.conf && systemctl daemon-reload
   fi
-  # Several workers make their sockets here as Squid's user.
-  mkdir -p /run/squid && chown "$squid_user" /run/squid
+  # Several workers make their sockets here, as the user that the log's directory belongs to.
+  mkdir -p /run/squid && chown --reference="${cache_log%/*}" /run/squid
   detached systemctl reset-failed squid
   detached timeout 60 systemctl "$1" squid
 }
 
-# A Squid that served goes back to what it served. One way alone is not enough: after a fatal reconfigure the master
-# goes on for a second before it dies.
+# A Squid that served goes back to what it served. After a fatal reconfigure the master goes on for a second before
+# it dies, so no one way is enough.
 restore() {
-  local expected way end=$((SECONDS + 40)) round
-  [[ -e $previous ]] || finish failed "$failure"
-  mv -f "$previous" "$conf" || finish failed "$failure; the previous file cannot be put back"
+  local expected way round end=$((SECONDS + 40))
+  mv -f "$previous" "$conf" || finish failed "$failure; there is no way back"
   expected=$(generation_on_disk)
   if [[ $was_serving == false && -z $expected ]]; then
     # On a new host the previous file is the distribution's, which nobody asked for.
@@ -321,7 +301,7 @@ restore() {
     if [[ -z $master ]]; then way=start; fi
     make_change $way
     if await "$expected" "$(workers_of "$conf")" 3; then
-      if [[ $probe == failed ]] && ! fetch_probe "$port"; then probe_failed_before=true; fi
+      if [[ $probe == failed ]] && ! probe_answers "$port"; then probe_failed_before=true; fi
       finish restored "$failure"
     fi
   done
@@ -330,13 +310,10 @@ restore() {
 
 # In force, and the proof fails. A probe that fails without this file's doing is no verdict on it.
 unproven() {
-  if [[ $probe == failed ]]; then
-    if [[ $(remembered proven) == "$sha256" ]]; then probe_failed_before=true; fi
-    if $probe_failed_before; then return; fi
-    # Where nothing served before, nothing says whose fault it is, and a later run may find it answer.
-    $was_serving || finish failed "$failure"
-  fi
-  $swapped || finish failed "$failure"
+  if [[ $probe == failed && $(remembered proven) == "$sha256" ]]; then probe_failed_before=true; fi
+  if [[ $probe == failed && $probe_failed_before == true ]]; then return; fi
+  # Where nothing served before, nothing says whose fault the probe's failure is, and later it may answer.
+  if [[ $swapped == false || $probe == failed && $was_serving == false ]]; then finish failed "$failure"; fi
   restore
 }
 
@@ -345,18 +322,17 @@ prove() {
   probe=none
   ask "$1" http://169.254.169.254/latest/meta-data/
   failure="the metadata address answers ${answer_status:-nothing} instead of 403"
-  [[ $answer_status == 403 ]] && fetch_probe "$1"
+  [[ $answer_status == 403 ]] || return
+  if [[ -n $probe_url ]]; then probe_answers "$1" && probe=ok || probe=failed; fi
+  [[ $probe != failed ]]
 }
 
 # Any answer counts that Squid did not make up itself. Two tries, since one lost packet is no verdict.
-fetch_probe() {
+probe_answers() {
   local answer
-  if [[ -z $probe_url ]]; then return 0; fi
   for _ in 1 2; do
-    probe=ok
     answer=$(curl -q -sSk --noproxy '' --proxy "http://127.0.0.1:$1" --connect-timeout 4 --max-time 6 \
-      -o /dev/null -D - "$probe_url" 2>&1) && [[ $answer != *X-Squid-Error:* ]] && return 0
-    probe=failed
+      -o /dev/null -D - "$probe_url" 2>&1) && [[ $answer != *X-Squid-Error:* ]] && return
   done
   if [[ $answer =~ X-Squid-Error:\ ([A-Z_]+) ]]; then answer=${BASH_REMATCH[1]}; fi
   failure="the probe URL does not answer through the proxy: ${answer##*$'\n'}"
@@ -403,12 +379,10 @@ not_allowed() {
 # Waits until this many workers answer with this generation: for SECONDS at most, less when Squid dies or stays dead.
 # An empty generation, that of a file not ours, is met by any answer.
 await() {
-  local end=$((SECONDS + $3)) dead=0 round
+  local round dead=0 end=$((SECONDS + $3))
   for ((round = 1; SECONDS <= end && dead < 60; round++)); do
     observe
-    if [[ $serving == true && -n $answer_status ]]; then
-      if [[ -z $1 || $running == "$1" && $live_workers == "$2" ]]; then return 0; fi
-    fi
+    if [[ $running == "$1" && $live_workers == "$2" ]] || [[ -z $1 && -n $answer_status ]]; then return 0; fi
     # One worker that dies again and again leaves the others serving.
     if ((round % 10 == 0)) && [[ $(deaths | wc -l) -gt 2 ]]; then return 1; fi
     if [[ -n $master ]]; then dead=0; else ((dead++)); fi
@@ -438,12 +412,12 @@ observe() {
 # Asks over fresh connections until every worker has answered; `running` is what they agree on.
 survey() {
   local -A seen=()
-  local tries generation common=''
+  local tries one common=''
   for ((tries = 0; tries < 60 && ${#seen[@]} < live_workers; tries++)); do
     ask "$port" $marker && [[ $answer_location =~ /sha256-([0-9a-f]{64})-w([0-9]+)$ ]] || return
     seen[${BASH_REMATCH[2]}]=${BASH_REMATCH[1]}
   done
-  for generation in "${seen[@]}"; do [[ $generation == "${common:=$generation}" ]] || return; done
+  for one in "${seen[@]}"; do [[ $one == "${common:=$one}" ]] || return; done
   if ((${#seen[@]} == live_workers)); then running=$common; fi
 }
 
@@ -460,7 +434,6 @@ ask() {
   exec {connection}>&-
   [[ -n $answer_status ]]
 }
-
 pause() { read -r -t 0.02 -u "$never"; }
 
 remembered() { if [[ -e $state/$1 ]]; then printf %s "$(<"$state/$1")"; fi; }

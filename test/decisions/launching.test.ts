@@ -122,12 +122,12 @@ test('abandons a target that stays unhealthy only while others are healthy', () 
 test('leaves a storm to the sweep, which takes all of them', () => {
   const storm = ['i-1', 'i-2', 'i-3'].map((id) => comingIn(id));
   expect(decide(world(storm, { scope: { kind: 'instance', instance: 'i-1' } }))).toEqual([]);
-  const sweep = { kind: 'fleet', askAll: false, request: null, sweep: true } as const;
+  const sweep = { kind: 'fleet', askAll: false, request: null, leaveYoung: true } as const;
   expect(decide(world(storm, { scope: sweep })).map(({ step }) => step)).toEqual(['apply', 'apply', 'apply']);
 });
 
 test('a sweep leaves a young launch to its handler and takes an old one', () => {
-  const scope = { kind: 'fleet', askAll: false, request: null, sweep: true } as const;
+  const scope = { kind: 'fleet', askAll: false, request: null, leaveYoung: true } as const;
   expect(only(world([comingIn('i-1')], { scope })).step).toBe('nothing');
   expect(only(world([comingIn('i-1', { startedAt: now - 121_000 })], { scope })).step).toBe('apply');
 });

@@ -24,7 +24,7 @@ const status = (observed: Observed) => {
   return step?.step === 'write-status' ? step.status : null;
 };
 const desired = (of = edited, editedAt = now - 60_000): Desired => ({ kind: 'config', config: of, editedAt });
-const whole = { kind: 'fleet', askAll: false, sweep: false } as const;
+const whole = { kind: 'fleet', askAll: false, leaveYoung: false } as const;
 
 test('does nothing when everything is as it should be', () => {
   expect(decide(world([instance('i-1'), instance('i-2')])).filter((step) => step.step !== 'nothing')).toEqual(

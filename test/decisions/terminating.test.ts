@@ -22,19 +22,19 @@ test('asks the host how many clients are left', () => {
 });
 
 test('keeps serving through the balancer lag with nobody connected', () => {
-  expect(step({ ...draining, host: counted(0, 119) })).toMatchObject({ step: 'wait' });
-  expect(step({ ...draining, host: counted(0, 120) })).toMatchObject({
+  expect(step({ ...draining, host: counted(0, 120) })).toMatchObject({ step: 'wait' });
+  expect(step({ ...draining, host: counted(0, 121) })).toMatchObject({
     step: 'complete',
     result: 'CONTINUE',
   });
 });
 
 test('waits for clients until the deregistration delay has passed', () => {
-  expect(step({ ...draining, host: counted(2, 299) })).toMatchObject({
+  expect(step({ ...draining, host: counted(2, 300) })).toMatchObject({
     step: 'wait',
     reason: expect.stringContaining('2 clients'),
   });
-  expect(step({ ...draining, host: counted(2, 300) })).toMatchObject({
+  expect(step({ ...draining, host: counted(2, 301) })).toMatchObject({
     step: 'complete',
     result: 'CONTINUE',
   });
@@ -42,10 +42,10 @@ test('waits for clients until the deregistration delay has passed', () => {
 
 test('waits the whole delay out when the agent is dead', () => {
   const dead = { ...draining, agentOnline: false };
-  expect(step({ ...dead, startedAt: now - 299_000 })).toMatchObject({
+  expect(step({ ...dead, startedAt: now - 300_000 })).toMatchObject({
     step: expect.stringMatching(/wait|heartbeat/),
   });
-  expect(step({ ...dead, startedAt: now - 300_000 })).toMatchObject({ step: 'complete', result: 'CONTINUE' });
+  expect(step({ ...dead, startedAt: now - 301_000 })).toMatchObject({ step: 'complete', result: 'CONTINUE' });
 });
 
 test('continues at once when the host is gone', () => {

@@ -95,7 +95,7 @@ export function goingOut(id: string, change: Partial<Instance> = {}): Instance {
   });
 }
 
-export const fleetScope: Scope = { kind: 'fleet', askAll: false, request: null, sweep: false };
+export const fleetScope: Scope = { kind: 'fleet', askAll: false, request: null, leaveYoung: false };
 
 export const onLive: Status = { epoch: 1, live: { sha256: good.sha256, since: now - 3_600_000 } };
 

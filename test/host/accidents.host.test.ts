@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeConfig } from '../../shared/fleet/squid-conf.ts';
-import { type Bed, config, edited, type File, launchServing, onPremises, openBed, probeUrl, type TestHost } from './bed.ts';
+import {
+  type Bed,
+  config,
+  edited,
+  type File,
+  launchServing,
+  onPremises,
+  openBed,
+  probeUrl,
+  type TestHost,
+} from './bed.ts';
 
 /** A host that serves `good` is met with a file or a world that is wrong, and serves `good` afterwards. */
 const good = config();
@@ -19,20 +29,52 @@ describe.concurrent('a wrong file', () => {
   test.each([
     ['is corrupt', better, { file: corrupt }, 'decode', /corrupt/],
     ['is truncated', better, { file: truncated }, 'decode', /corrupt or truncated/],
-    ['has another hash than announced', better, { sha256: good.sha256 }, 'decode', /its sha256 is [0-9a-f]{64}/],
+    [
+      'has another hash than announced',
+      better,
+      { sha256: good.sha256 },
+      'decode',
+      /its sha256 is [0-9a-f]{64}/,
+    ],
     ['has lost its end', noEnd, {}, 'decode', /not whole/],
     ['listens on another port', config({ port: 3129 }), {}, 'decode', /does not listen on port 3128/],
-    ['fails to parse', edited(better, (file) => file.replace('\nworkers', '\nworkerz')), {}, 'parse', /workerz/],
+    [
+      'fails to parse',
+      edited(better, (file) => file.replace('\nworkers', '\nworkerz')),
+      {},
+      'parse',
+      /workerz/,
+    ],
     [
       'lists a narrow network before the wide one',
-      edited(better, (file) => file.replace('acl allowed_src', 'acl allowed_src src 172.31.0.0/28\nacl allowed_src')),
+      edited(better, (file) =>
+        file.replace('acl allowed_src', 'acl allowed_src src 172.31.0.0/28\nacl allowed_src'),
+      ),
       {},
       'parse',
       /subnetwork|ignored/,
     ],
-    ['misspells an action', edited(better, (file) => file.replace('http_access deny all', 'http_access dney all')), {}, 'parse', /./],
-    ['names an empty list', edited(better, (file) => file.replace('shoal/host-addresses', 'shoal/none')), {}, 'parse', /./],
-    ['lets metadata through', edited(better, (file) => file.replace('http_access deny refused_always\n', '')), {}, 'trial', /metadata/],
+    [
+      'misspells an action',
+      edited(better, (file) => file.replace('http_access deny all', 'http_access dney all')),
+      {},
+      'parse',
+      /./,
+    ],
+    [
+      'names an empty list',
+      edited(better, (file) => file.replace('shoal/host-addresses', 'shoal/none')),
+      {},
+      'parse',
+      /./,
+    ],
+    [
+      'lets metadata through',
+      edited(better, (file) => file.replace('http_access deny refused_always\n', '')),
+      {},
+      'trial',
+      /metadata/,
+    ],
   ] as const)('that %s changes nothing', async (_, file, parameters, phase, reason) => {
     const host = await launchServing(bed, good);
     const pid = await host.squidPid();
@@ -60,7 +102,12 @@ describe.concurrent('a wrong file', () => {
   test('that passes the trial and kills Squid on reconfigure is taken back', async () => {
     const host = await launchServing(bed, good);
     const report = await host.apply(killsFirstWorker(better));
-    expect(report).toMatchObject({ outcome: 'restored', phase: 'restore', running: good.sha256, file: good.sha256 });
+    expect(report).toMatchObject({
+      outcome: 'restored',
+      phase: 'restore',
+      running: good.sha256,
+      file: good.sha256,
+    });
     expect(report.reason).not.toBe('');
     expect(await host.serves()).toEqual([good.sha256]);
     expect(await host.shell('ls /etc/squid/shoal')).toBe('host-addresses');
@@ -87,7 +134,12 @@ describe.concurrent('a host in the way', () => {
     const host = await launchServing(bed, good, ownFileSystem);
     await host.shell('dd if=/dev/zero of=/etc/squid/filler bs=1k 2>/dev/null || true');
     const report = await host.apply(better);
-    expect(report).toMatchObject({ outcome: 'unable', phase: 'swap', running: good.sha256, file: good.sha256 });
+    expect(report).toMatchObject({
+      outcome: 'unable',
+      phase: 'swap',
+      running: good.sha256,
+      file: good.sha256,
+    });
     expect(report.reason).toMatch(/No space left on device/);
     expect(await host.serves()).toEqual([good.sha256]);
     expect(await host.apply(good)).toMatchObject({ outcome: 'proven', change: 'none' });
@@ -98,14 +150,21 @@ describe.concurrent('a host in the way', () => {
   test('whose disk is full goes back all the same', async () => {
     const host = await launchServing(bed, good, ownFileSystem);
     await host.instead('-k reconfigure', 'dd if=/dev/zero of=/etc/squid/filler bs=1k');
-    expect(await host.apply(killsFirstWorker(better))).toMatchObject({ outcome: 'restored', running: good.sha256 });
+    expect(await host.apply(killsFirstWorker(better))).toMatchObject({
+      outcome: 'restored',
+      running: good.sha256,
+    });
     expect(await host.serves()).toEqual([good.sha256]);
   });
 
   test('that cannot note the intent changes nothing', async () => {
     const host = await launchServing(bed, good);
     await host.shell('mount -t tmpfs -o ro tmpfs /var/lib/shoal');
-    expect(await host.apply(better)).toMatchObject({ outcome: 'unable', phase: 'intent', running: good.sha256 });
+    expect(await host.apply(better)).toMatchObject({
+      outcome: 'unable',
+      phase: 'intent',
+      running: good.sha256,
+    });
     expect(await host.serves()).toEqual([good.sha256]);
   });
 
@@ -165,7 +224,10 @@ describe.concurrent('two runs', () => {
     const held = host.shell('flock /run/shoal/lock sleep 23');
     await host.shell('while flock -n /run/shoal/lock true; do sleep 0.05; done');
     const report = host.apply(better);
-    expect(await host.report({ mode: 'check', probeUrl })).toMatchObject({ outcome: 'proven', running: good.sha256 });
+    expect(await host.report({ mode: 'check', probeUrl })).toMatchObject({
+      outcome: 'proven',
+      running: good.sha256,
+    });
     expect(await host.report({ mode: 'connections' })).toMatchObject({ outcome: 'proven', connections: 0 });
     expect(await report).toMatchObject({ outcome: 'busy', phase: 'lock', running: good.sha256 });
     await held;
@@ -202,13 +264,19 @@ describe.concurrent('a run that was killed', () => {
   test('is mended by the same file', async () => {
     const host = await killedAfterSwap(better);
     expect(await host.serves()).toEqual([good.sha256]);
-    expect(await host.apply(better, { intent: '1.5.0' })).toMatchObject({ outcome: 'proven', running: better.sha256 });
+    expect(await host.apply(better, { intent: '1.5.0' })).toMatchObject({
+      outcome: 'proven',
+      running: better.sha256,
+    });
     expect(await host.serves()).toEqual([better.sha256]);
   });
 
   test('is mended by going back', async () => {
     const host = await killedAfterSwap(better);
-    expect(await host.apply(good, { intent: '1.6.0' })).toMatchObject({ outcome: 'proven', file: good.sha256 });
+    expect(await host.apply(good, { intent: '1.6.0' })).toMatchObject({
+      outcome: 'proven',
+      file: good.sha256,
+    });
     expect(await host.serves()).toEqual([good.sha256]);
   });
 

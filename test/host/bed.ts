@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { createNamespaceHosts, enterHost } from '../../region/hosts/namespaces.ts';
-import { createNetwork, type Network } from '../../region/network/network.ts';
+import { createNetwork, type Network, vpcPid } from '../../region/network/network.ts';
 import type { Host, RunResult } from '../../region/ports.ts';
 import type { Settings } from '../../shared/fleet/settings.ts';
 import { encodeConfig, renderConfig } from '../../shared/fleet/squid-conf.ts';
@@ -35,6 +35,9 @@ export interface Bed {
 
 export async function openBed(): Promise<Bed> {
   const network = await createNetwork(mkdtempSync(join(tmpdir(), 'shoal-host-')));
+  // A bridge without an address of its own takes another one as hosts join, and their neighbours lose their way.
+  const ip = ['-t', String(vpcPid(network.directory)), '-n', 'ip', 'link', 'set', 'vpc', 'address'];
+  await promisify(execFile)('nsenter', [...ip, '02:00:0a:00:00:01']);
   const hosts = createNamespaceHosts(network);
   let launched = 0;
   return {
@@ -116,7 +119,9 @@ async function openTunnel(shell: (command: string) => Promise<string>, from: str
     /** Whether a request through the tunnel, which has been open since, is answered. */
     stillAnswers: async (): Promise<boolean> => {
       const ask = `printf 'GET / HTTP/1.1\r\nHost: s3.ap-northeast-1.amazonaws.com\r\nConnection: close\r\n\r\n' >in`;
-      const answer = await shell(`cd ${directory}; timeout 2 bash -c "${ask.replaceAll('"', '\\"')}"; sleep 0.3; head -c 15 out`);
+      const answer = await shell(
+        `cd ${directory}; timeout 2 bash -c "${ask.replaceAll('"', '\\"')}"; sleep 0.3; head -c 15 out`,
+      );
       return answer.startsWith('HTTP/1.1');
     },
   };
@@ -151,7 +156,8 @@ function substituted(given: Partial<DocumentParameters>): string {
 /** A squid.conf as the operator renders it. */
 export function config(changes: Partial<Settings> = {}): File {
   return renderConfig({
-    targetGroupArn: 'arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/demo/0123456789abcdef',
+    targetGroupArn:
+      'arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/demo/0123456789abcdef',
     allowedCidrs: [onPremises],
     allowedDomains: 'any',
     domainsMode: 'enforce',

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRecord, stateDirectory } from '../../region/state.ts';
@@ -35,22 +35,33 @@ function start(words: string[]): ChildProcess {
 /** Resolves when the command has ended and nobody holds its output any more. */
 async function finish(child: ChildProcess, input = ''): Promise<Result> {
   const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name]!.setEncoding('utf8').on('data', (text) => void (result[name] += text));
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]!.setEncoding('utf8').on('data', (text) => {
+      result[name] += text;
+    });
+  }
   child.stdin!.end(input);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   return { code, ...result };
 }
 
+/** Resolves when the command has said this on standard error. */
+function said(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    child.stderr!.on('data', (chunk) => String(chunk).includes(text) && resolve());
+  });
+}
+
 const region = (...words: string[]) => finish(start([words[0]!, '--port', String(port), ...words.slice(1)]));
 const up = (...words: string[]) => region('up', '--package', folder, ...words);
 
-/** Processes on this machine whose command line names the region's folder or program. */
+/** Processes of the region: by their command line, or by what is mounted where they run. */
 function leftOvers(): string[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const name = basename(stateDirectory(port));
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
   return pids.flatMap((pid) => {
-    const text = ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`)).join(' ');
-    return text.includes(stateDirectory(port)) ? [read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')] : [];
+    const files = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`));
+    return files.some((text) => text.includes(name)) ? [files[0]!.replaceAll('\0', ' ')] : [];
   });
 }
 
@@ -210,26 +221,31 @@ describe('a region in the background', () => {
 
 test('down removes what a killed region has left', async () => {
   const starting = start(['up', '--port', String(port), '--package', folder]);
-  const result = finish(starting);
-  await expect
-    .poll(
-      () =>
-        leftOvers().some((line) => line.includes('squid')) ||
-        read(join(stateDirectory(port), 'functions.log')).length > 0,
-      { timeout: 30_000 },
-    )
-    .toBe(true);
+  await said(starting, 'healthy');
+  expect(leftOvers().filter((line) => /squid|sandbox-runtime/.test(line))).not.toEqual([]);
+  // Stopped first, so that it can't clear up itself.
+  starting.kill('SIGSTOP');
   process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
-  expect(await result).toMatchObject({ code: 1, stderr: expect.stringContaining('SIGKILL') });
-  await region('down');
+  starting.kill('SIGKILL');
+  expect(await region('down')).toMatchObject({ code: 0 });
+  expectNothingLeft();
+});
+
+test('up clears up after a region that is killed', async () => {
+  const starting = start(['up', '--port', String(port), '--package', folder]);
+  await said(starting, 'Pending');
+  const result = finish(starting);
+  process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
+  expect(await result).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('the region ended: SIGKILL'),
+  });
   expectNothingLeft();
 });
 
 test('an interrupted up leaves nothing behind', async () => {
   const starting = start(['up', '--port', String(port), '--package', folder]);
-  await new Promise((resolve) =>
-    starting.stderr!.on('data', (text) => String(text).includes('Pending') && resolve(undefined)),
-  );
+  await said(starting, 'Pending');
   starting.kill('SIGKILL');
   await expect.poll(leftOvers, { timeout: 20_000 }).toEqual([]);
   await region('down');

@@ -131,6 +131,8 @@ contract('Run Command', (region) => {
     expect(answer.InstanceInformationList).toMatchObject([
       { InstanceId: region.instanceId, PingStatus: 'Online', IPAddress: '10.0.0.1' },
     ]);
+    const unknown = await describeInstances('InstanceIds', ['i-0aaaaaaaaaaaaaaaa']);
+    expect(unknown.InstanceInformationList).toEqual([]);
     const tagged = await describeInstances('tag:shoal:fleet', ['tokyo']);
     expect(tagged.InstanceInformationList).toHaveLength(1);
     expect((await refusal(describeInstances('Colour', ['red'])))?.[0]).toBe('InvalidFilterKey');

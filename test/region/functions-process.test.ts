@@ -156,7 +156,11 @@ test('a busy function dies with the process that started it', async () => {
   const pid = /pid (\d+)/.exec(line)![1]!;
   expect(readdirSync('/proc')).toContain(pid);
   child.kill('SIGKILL');
-  await expect.poll(() => alive(pid)).toBe(false);
+  try {
+    await expect.poll(() => alive(pid)).toBe(false);
+  } finally {
+    if (alive(pid)) process.kill(Number(pid), 'SIGKILL');
+  }
 });
 
 function alive(pid: string): boolean {

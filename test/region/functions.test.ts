@@ -30,7 +30,7 @@ function start(
     send: (queue, body) => void sent.push({ queue, body: JSON.parse(body) }),
     ...extra.options,
   });
-  functions.create({
+  const definition: FunctionDefinition = {
     name: 'work',
     arn: functionArn,
     handler: 'index.handler',
@@ -45,7 +45,8 @@ function start(
     codeSize: 1,
     codeSha256: '',
     ...extra.definition,
-  });
+  };
+  functions.create(definition);
   const config = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600, onFailure: 'arn:queue' };
   functions.configureAsync('work', { ...config, ...extra.async });
   const invoke = async (input: Record<string, unknown> = {}) => {
@@ -54,7 +55,7 @@ function start(
     const payload = Buffer.from((output.Payload as Uint8Array | undefined) ?? []).toString();
     return { ...output, payload: payload && JSON.parse(payload) } as Record<string, unknown>;
   };
-  return { functions, invoke, sent };
+  return { functions, invoke, sent, definition };
 }
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
@@ -220,6 +221,16 @@ test('reserved concurrency is a limit of its own', async () => {
   await running;
 });
 
+test('what one function reserves is taken from the others', async () => {
+  const work = () => new Promise((resolve) => setTimeout(resolve, 1_000));
+  const { functions, invoke, definition } = start(work, { options: { concurrency: 3 } });
+  functions.create({ ...definition, name: 'other', reservedConcurrency: 2 });
+  const running = invoke();
+  await expect(invoke()).rejects.toMatchObject({ code: 'TooManyRequestsException' });
+  await vi.advanceTimersByTimeAsync(1_000);
+  await running;
+});
+
 test('a throttled event waits and runs later', async () => {
   const handler = vi.fn(() => new Promise((resolve) => setTimeout(resolve, 2_500)));
   const { functions, sent } = start(handler, { options: { concurrency: 1 } });
@@ -272,6 +283,19 @@ test('a warm environment is used again until it dies', async () => {
   expect(starts).toHaveLength(2);
 });
 
+test('an environment that nobody uses is ended', async () => {
+  const stop = vi.fn(async () => {});
+  const sandboxes = { start: async () => ({ invoke: async () => 1, stop }) };
+  const { invoke } = start(() => 1, { options: { sandboxes } });
+  await invoke();
+  await vi.advanceTimersByTimeAsync(200_000);
+  await invoke();
+  await vi.advanceTimersByTimeAsync(299_000);
+  expect(stop).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(stop).toHaveBeenCalledOnce();
+});
+
 test('only a permitted source may invoke', () => {
   const { functions } = start(() => 1);
   functions.permit({ functionName: 'work', principal: 'events.amazonaws.com', sourceArn: 'arn:rule' });
@@ -299,4 +323,18 @@ test('a closed region runs nothing more', async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(handler).toHaveBeenCalledTimes(1);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a closed region ends an environment that is still starting', async () => {
+  const stop = vi.fn(async () => {});
+  const sandbox = { invoke: () => Promise.reject(new Error('stopped')), stop };
+  const sandboxes = {
+    start: () => new Promise<typeof sandbox>((resolve) => setTimeout(() => resolve(sandbox), 500)),
+  };
+  const { functions, invoke } = start(() => 1, { options: { sandboxes } });
+  void invoke();
+  const closing = functions.close();
+  await vi.advanceTimersByTimeAsync(500);
+  await closing;
+  expect(stop).toHaveBeenCalled();
 });

@@ -58,6 +58,18 @@ test('abandons a launch whose hook is not completed in time', async () => {
   );
 });
 
+test('waits for every hook of a transition, and one ABANDON ends them all', async () => {
+  const { group } = start({ hooks: [launchHook, { ...launchHook, name: 'other' }], desiredCapacity: 2 });
+  await advance(500);
+  const [continued, abandoned] = group.members;
+  continued?.actions[0]?.complete('CONTINUE');
+  abandoned?.actions[0]?.complete('ABANDON');
+  expect(states(group)).toEqual(['Pending:Wait', 'Terminating']);
+  expect(abandoned?.actions).toEqual([]);
+  continued?.actions[0]?.complete('CONTINUE');
+  expect(continued?.state).toBe('Pending:Proceed');
+});
+
 test('a heartbeat starts the time-out anew, up to the global one', async () => {
   const { group } = start({ hooks: [{ ...launchHook, heartbeatTimeoutSeconds: 30 }] });
   await advance(1_000);
@@ -134,18 +146,26 @@ test('a launch waiting in its hook can be scaled in', async () => {
   expect([...hosts.values()].map(({ terminated }) => terminated)).toEqual([true]);
 });
 
-test('spreads instances over the zones, and takes from the fullest', async () => {
-  const { group, world } = start({ desiredCapacity: 4 });
-  await advance(1_000);
-  const zones = () => group.members.map(({ zone }) => zone.at(-1)).sort();
-  expect(zones()).toEqual(['a', 'a', 'c', 'd']);
-  const oldest = group.members[0]!.instanceId;
+test('spreads instances over the zones, and takes the oldest of the fullest', async () => {
+  const { group, world } = start({ desiredCapacity: 3, zones: ['zone-a', 'zone-c'] });
   const call = { identity: 'me', accessKeyId: 'key', requestId: 'id' };
-  const input = { AutoScalingGroupName: 'proxies', DesiredCapacity: 3 };
-  world.autoscaling.service.operations.SetDesiredCapacity!(input, call);
+  const { SetDesiredCapacity, TerminateInstanceInAutoScalingGroup } = world.autoscaling.service.operations;
+  const set = async (DesiredCapacity: number) => {
+    SetDesiredCapacity!({ AutoScalingGroupName: 'proxies', DesiredCapacity }, call);
+    await advance(1_000);
+  };
+  const zones = () => group.members.map(({ zone }) => zone);
   await advance(1_000);
-  expect(zones()).toEqual(['a', 'c', 'd']);
-  expect(group.members.map(({ instanceId }) => instanceId)).not.toContain(oldest);
+  expect(zones()).toEqual(['zone-a', 'zone-c', 'zone-a']);
+  const first = { InstanceId: group.members[0]!.instanceId, ShouldDecrementDesiredCapacity: true };
+  TerminateInstanceInAutoScalingGroup!(first, call);
+  await advance(1_000);
+  await set(3);
+  expect(zones()).toEqual(['zone-c', 'zone-a', 'zone-a']);
+  const [, older] = group.members;
+  await set(2);
+  expect(zones()).toEqual(['zone-c', 'zone-a']);
+  expect(group.members).not.toContain(older);
 });
 
 test('replaces an instance that was ended from outside', async () => {

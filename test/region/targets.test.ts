@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Pace } from '../../region/pace.ts';
 import { fast, real } from '../../region/pace.ts';
 import { zones } from '../../region/service.ts';
-import type { TargetGroupSpec } from '../../region/services/targets.ts';
+import type { TargetGroupSpec } from '../../region/services/balancing.ts';
 import { createBed, groupSpec } from './bed.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));

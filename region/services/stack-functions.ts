@@ -1,0 +1,92 @@
+import { basename } from 'node:path';
+import { account, arn, region } from '../service.ts';
+import { TemplateError } from '../template-intrinsics.ts';
+import type { World } from '../world.ts';
+import { kind, type Properties } from './stack-kind.ts';
+import type { KindsOptions } from './stack-kinds.ts';
+import type { ResourceKind } from './stacks.ts';
+
+export function functionKinds(options: KindsOptions): Record<string, ResourceKind> {
+  const { functions } = options;
+  return {
+    'AWS::Lambda::Function': kind(
+      'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
+      (p, { generatedName }) => createFunction(options, p.FunctionName ?? generatedName, p),
+    ),
+    'AWS::Lambda::Permission': kind(
+      'Action FunctionName Principal SourceArn SourceAccount',
+      (p, { generatedName }) => {
+        if (p.Action !== 'lambda:InvokeFunction')
+          throw new TemplateError(`Action ${p.Action} is not known to the region`);
+        functions.permit({
+          functionName: p.FunctionName,
+          principal: p.Principal,
+          ...(p.SourceArn !== undefined && { sourceArn: p.SourceArn }),
+        });
+        return { id: generatedName };
+      },
+    ),
+    'AWS::Lambda::EventInvokeConfig': kind(
+      'FunctionName Qualifier DestinationConfig MaximumRetryAttempts MaximumEventAgeInSeconds',
+      (p, { generatedName }) => {
+        const { OnFailure, ...others } = p.DestinationConfig ?? {};
+        if (Object.keys(others).length > 0)
+          throw new TemplateError('only OnFailure destinations are known to the region');
+        functions.configureAsync(p.FunctionName, {
+          maximumRetryAttempts: Number(p.MaximumRetryAttempts ?? 2),
+          maximumEventAgeSeconds: Number(p.MaximumEventAgeInSeconds ?? 21_600),
+          ...(OnFailure && { onFailure: queueArn(OnFailure.Destination) }),
+        });
+        return { id: generatedName };
+      },
+    ),
+  };
+}
+
+function createFunction({ world, functions, endpoint, unpack }: KindsOptions, name: string, p: Properties) {
+  if (!p.Code?.S3Key) throw new TemplateError('the region takes code from a package alone (Code.S3Key)');
+  const code = unpack(basename(p.Code.S3Key), name);
+  const functionArn = arn('lambda', `function:${name}`);
+  functions.create({
+    name,
+    arn: functionArn,
+    role: p.Role,
+    runtime: p.Runtime,
+    handler: p.Handler,
+    description: p.Description ?? '',
+    architectures: p.Architectures ?? ['x86_64'],
+    timeoutSeconds: Number(p.Timeout ?? 3),
+    memoryMegabytes: Number(p.MemorySize ?? 128),
+    directory: code.directory,
+    codeSize: code.size,
+    codeSha256: code.sha256,
+    environment: {
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ENDPOINT_URL: endpoint,
+      ...credentials(world, p.Role, name),
+      ...p.Environment?.Variables,
+    },
+    ...(p.ReservedConcurrentExecutions !== undefined && {
+      reservedConcurrency: Number(p.ReservedConcurrentExecutions),
+    }),
+  });
+  return { id: name, Arn: functionArn };
+}
+
+/** Each function calls with credentials of its own, as the role's session that Lambda makes for it. */
+function credentials({ ids, wire }: World, role: string, name: string): Record<string, string> {
+  const accessKeyId = `ASIA${ids.hex(16).toUpperCase()}`;
+  const session = `assumed-role/${role.split('/').at(-1)}/${name}`;
+  wire.identities.set(accessKeyId, `arn:aws:sts::${account}:${session}`);
+  return {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ids.hex(40),
+    AWS_SESSION_TOKEN: ids.hex(64),
+  };
+}
+
+export function queueArn(value: string): string {
+  if (value.startsWith('arn:aws:sqs:')) return value;
+  throw new TemplateError(`${value} is no queue; other destinations are not known to the region`);
+}
