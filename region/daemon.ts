@@ -5,6 +5,7 @@ import { writeRecord } from './state.ts';
 /** What the background region tells the command that started it. */
 export interface DaemonMessage {
   progress?: string;
+  deployed?: true;
   ready?: true;
   failed?: string;
 }
@@ -13,7 +14,7 @@ const readyTimeoutMs = { fast: 120_000, real: 1_200_000 };
 
 const options: Omit<RegionOptions, 'progress'> = JSON.parse(process.argv[2] ?? '{}');
 let region: Region | undefined;
-let serving = false;
+let released = false;
 
 const tell = (message: DaemonMessage): Promise<void> =>
   new Promise((sent) => {
@@ -35,8 +36,11 @@ const interrupt = () => {
 process.on('SIGTERM', interrupt);
 process.on('SIGINT', interrupt);
 process.on('SIGHUP', () => {});
+process.on('message', () => {
+  released = true;
+});
 process.on('disconnect', () => {
-  if (!serving) interrupt();
+  if (!released) interrupt();
 });
 
 try {
@@ -44,14 +48,13 @@ try {
   region = await startRegion({ ...options, progress });
   writeRecord(options.stateDirectory, { endpoint: region.endpoint, pace: options.pace });
   if (interrupted) await end();
+  await tell({ deployed: true });
   const overview = createOverview(region.endpoint, 'demo');
   await waitUntilReady(overview, { timeoutMs: readyTimeoutMs[options.pace], progress });
-  serving = true;
   await tell({ ready: true });
 } catch (error) {
   console.error(error);
   // A fleet that doesn't get ready stays, so that its logs and hosts can be looked at.
-  serving = region !== undefined;
   await tell({ failed: (error as Error).message });
   if (!region) process.exit(1);
 }

@@ -36,6 +36,17 @@ function print(text: string, wanted: string | undefined): void {
   for (const entry of text.split('\n').filter(Boolean)) {
     const { at, function: name, line } = JSON.parse(entry) as { at: string; function: string; line: string };
     if (wanted !== undefined && name !== wanted && !name.endsWith(`-${wanted}`)) continue;
-    process.stdout.write(`${at}  ${wanted === undefined ? `${name}  ` : ''}${line}\n`);
+    process.stdout.write(`${at.slice(11, 23)} ${wanted === undefined ? `${name} ` : ''}${readable(line)}\n`);
+  }
+}
+
+/** Of a structured line its message, and what went wrong; any other line as it is. */
+function readable(line: string): string {
+  try {
+    const { level, message, error } = JSON.parse(line);
+    if (typeof message !== 'string') return line;
+    return `${level === 'INFO' ? '' : `${level} `}${message}${error?.message ? `: ${error.message}` : ''}`;
+  } catch {
+    return line;
   }
 }

@@ -66,7 +66,9 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
     await Promise.all(
       batch.map(async (fleet) => {
         try {
-          const steps = decide(await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]));
+          const steps = decide(
+            await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]),
+          );
           const work = steps.filter(({ step }) => step !== 'nothing');
           if (work.length === 0) return;
           await engine.aws.invoke(engine.functionName, { fleet, mode: 'sweep', askAll });
@@ -80,7 +82,10 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
   engine.log('swept', { fleets: fleets.length, handedOver, askAll });
   // One bad fleet never stops the rest, and is not silent either.
   if (errors.length > 0)
-    throw new AggregateError(errors, `${errors.length} of ${fleets.length} fleets failed: ${errors.join('; ')}`);
+    throw new AggregateError(
+      errors,
+      `${errors.length} of ${fleets.length} fleets failed: ${errors.join('; ')}`,
+    );
   return { fleets: fleets.length, handedOver };
 }
 

@@ -104,7 +104,8 @@ function report(
     if (seen.get(who) === said) continue;
     seen.set(who, said);
     const ms = where.startedAt === null ? undefined : now - where.startedAt;
-    engine.log(step.step, { fleet: where.fleet, instance, step: step.step, reason, ms, ...detail(step) });
+    const fields = { fleet: where.fleet, instance, step: step.step, reason, ms, ...detail(step) };
+    engine.log(`${step.step} ${instance ?? where.fleet}: ${reason}`, fields);
   }
 }
 

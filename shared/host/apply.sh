@@ -279,7 +279,7 @@ make_change() {
   # Several workers make their sockets here, as the user that the log's directory belongs to.
   mkdir -p /run/squid && chown --reference="${cache_log%/*}" /run/squid
   detached systemctl reset-failed squid
-  detached timeout 60 systemctl "$1" squid
+  detached timeout 45 systemctl "$1" squid
 }
 
 # A Squid that served goes back to what it served. After a fatal reconfigure the master goes on for a second before

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Bed, config, launchServing, onPremises, openBed, probeUrl } from './bed.ts';
+import { type Bed, config, edited, launchServing, onPremises, openBed, probeUrl } from './bed.ts';
 
 const probed = { probeUrl };
 const first = config();
@@ -76,6 +76,14 @@ describe.concurrent('bringing Squid to a file', () => {
     expect(await host.shell('ss -Hltn "sport = :3128"')).toBe('');
   });
 
+  test('restarts it for another number of workers', async () => {
+    const host = await launchServing(bed, first);
+    const alone = edited(first, (file) => file.replace('workers 2', 'workers 1'));
+    expect(await host.apply(alone, probed)).toMatchObject({ outcome: 'proven', change: 'restart' });
+    expect(await host.serves()).toEqual([alone.sha256]);
+    expect(await host.apply(first, probed)).toMatchObject({ outcome: 'proven', change: 'restart' });
+  });
+
   test('installs it, not started before its file is there', async () => {
     const host = await bed.launch();
     // A package manager whose package brings the machine's Squid, and starts it unless forbidden.
@@ -93,7 +101,7 @@ chmod 755 /usr/local/sbin/apt-get`);
     expect(await host.shell('ls /usr/sbin/policy-rc.d 2>&1 || true')).toMatch(/No such file/);
   });
 
-  test('that cannot be installed is the host’s fault', async () => {
+  test("that cannot be installed is the host's fault", async () => {
     const host = await bed.launch();
     await host.shell(`rm /usr/sbin/squid; cat >/usr/local/sbin/apt-get <<'END'
 #!/bin/sh
