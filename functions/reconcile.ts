@@ -1,3 +1,4 @@
+import { invoker } from '../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../shared/control/engine.ts';
 import { reconcileEvent } from '../shared/control/reconcile.ts';
 import { pipeline } from '../shared/runtime/pipeline.ts';
@@ -6,4 +7,4 @@ import { pipeline } from '../shared/runtime/pipeline.ts';
 export const reconcile = (engine: Engine) =>
   pipeline((event: unknown, until) => reconcileEvent(engine, event, until));
 
-export const handler = reconcile(createEngine(process.env));
+export const handler = reconcile(createEngine(process.env, { invoker }));

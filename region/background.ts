@@ -2,9 +2,8 @@ import { fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DaemonMessage } from './daemon.ts';
-import { startTime } from './network/processes.ts';
 import type { RegionOptions } from './region.ts';
-import { daemonLogFile, type RegionRecord, readRecord, removeState } from './state.ts';
+import { daemonLogFile, readRecord, removeState } from './state.ts';
 
 /** A region in a process of its own. It ends with the process that started it, until it is released. */
 export interface Background {
@@ -14,7 +13,11 @@ export interface Background {
   ready: Promise<void>;
   /** From now on the region outlives this process. Safe twice. */
   release(): void;
+  /** Ends it, at whatever point it is, and removes everything. Safe twice. */
+  end(): Promise<void>;
 }
+
+const endTimeoutMs = 20_000;
 
 /**
  * Starts it in a session of its own, its output in a file, so that nothing of the caller's stays open.
@@ -47,14 +50,19 @@ export function startInBackground(
   // Who waits for one of the two doesn't have to wait for the other.
   for (const { promise } of [deployed, ready]) promise.catch(() => {});
   daemon.on('message', (message) => {
-    const { progress: line, failed } = message as DaemonMessage;
-    if (line !== undefined) progress(line);
-    if ((message as DaemonMessage).deployed) deployed.resolve();
-    if ((message as DaemonMessage).ready) ready.resolve();
+    const heard = message as DaemonMessage;
+    if (heard.progress !== undefined) progress(heard.progress);
+    if (heard.deployed) deployed.resolve();
+    if (heard.ready) ready.resolve();
+    const { failed } = heard;
     if (failed !== undefined) void removeDead(stateDirectory).then(() => fail(failed));
   });
-  daemon.once('exit', (code, signal) => {
-    void removeDead(stateDirectory).then(() => fail(`the region ended: ${signal ?? code}`));
+  const ended = new Promise<void>((resolve) => {
+    daemon.once('exit', async (code, signal) => {
+      await removeDead(stateDirectory);
+      fail(`the region ended: ${signal ?? code}`);
+      resolve();
+    });
   });
   return {
     deployed: deployed.promise,
@@ -63,28 +71,16 @@ export function startInBackground(
       daemon.unref();
       if (daemon.connected) daemon.send('release', () => daemon.connected && daemon.disconnect());
     },
+    async end() {
+      daemon.kill('SIGTERM');
+      // Its processes are on the record, so what hangs can be removed without its help.
+      const timer = setTimeout(() => daemon.kill('SIGKILL'), endTimeoutMs);
+      await ended;
+      clearTimeout(timer);
+    },
   };
 }
 
 async function removeDead(stateDirectory: string): Promise<void> {
   if (!readRecord(stateDirectory)?.alive) await removeState(stateDirectory);
-}
-
-const endTimeoutMs = 20_000;
-
-/** Ends the region of the directory and removes all of it, also what a killed one has left. False if there is none. */
-export async function endRegion(stateDirectory: string): Promise<boolean> {
-  const record = readRecord(stateDirectory);
-  if (record?.alive) await endProcess(record);
-  await removeState(stateDirectory);
-  return record !== undefined;
-}
-
-async function endProcess({ pid, started }: RegionRecord): Promise<void> {
-  process.kill(pid, 'SIGTERM');
-  for (const start = Date.now(); startTime(pid) === started; ) {
-    // Its processes are on the record, so a region that hangs can be removed without its help.
-    if (Date.now() - start > endTimeoutMs) return void process.kill(pid, 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

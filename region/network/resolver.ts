@@ -1,7 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 
 const typeA = 1;
-const typeAAAA = 28;
 const nameError = 3;
 
 /**
@@ -59,4 +58,3 @@ function readQuestion(query: Buffer): { name: string; type: number; end: number 
   return { name: labels.join('.'), type, end: at + 5 };
 }
 
-export { typeA, typeAAAA };

@@ -43,7 +43,7 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
     case 'apply':
       return run(
         engine,
-        whole(data.fleet, { request: { mode: 'apply', force: data.force ?? false } }),
+        whole(data.fleet, { askAll: true, request: { mode: 'apply', force: data.force ?? false } }),
         until,
       );
     case 'sweep': {

@@ -25,6 +25,7 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
   const { clock } = engine;
   const eye = observer(engine, where);
   const seen = new Map<string, string>();
+  const since = where.startedAt ?? clock.now();
   let stale: Set<Source> = new Set();
   for (let iteration = 0; iteration < limits.iterationsMax; iteration++) {
     const observed = await eye.observe(stale);
@@ -37,7 +38,7 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
         continue;
       }
     }
-    report(engine, where, observed, steps, seen);
+    report(engine, since, observed, steps, seen);
     if (acts.length > 0) {
       stale = await act(engine, eye, observed, acts);
       // An event's instance whose action has been completed is Auto Scaling's from here on.
@@ -89,11 +90,11 @@ const dependsOn: Record<Act['step'], Source[]> = {
   complete: [],
 };
 
-/** One line a decision: whatever is decided anew, not every look at the same wait. */
+/** One line a decision: whatever is decided anew, not every look at the same wait; `ms` since the event. */
 function report(
   engine: Engine,
-  where: Where,
-  { now }: Observed,
+  since: number,
+  { fleet, now }: Observed,
   steps: Step[],
   seen: Map<string, string>,
 ): void {
@@ -103,9 +104,8 @@ function report(
     const who = instance ?? '';
     if (seen.get(who) === said) continue;
     seen.set(who, said);
-    const ms = where.startedAt === null ? undefined : now - where.startedAt;
-    const fields = { fleet: where.fleet, instance, step: step.step, reason, ms, ...detail(step) };
-    engine.log(`${step.step} ${instance ?? where.fleet}: ${reason}`, fields);
+    const fields = { fleet, instance, step: step.step, reason, ms: now - since, ...detail(step) };
+    engine.log(`${step.step} ${instance ?? fleet}: ${reason}`, fields);
   }
 }
 

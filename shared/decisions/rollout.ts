@@ -96,10 +96,13 @@ function rolling(observed: Observed, status: Status): FleetDecision {
       writes: [write({ ...rest, live }, `proven on all ${members.length} in service`)],
     };
   }
-  const mover = nextMover(members, done, rollout);
+  // Paused stops at the next boundary, never half-way through a host.
+  const mover = isPaused(observed) ? null : nextMover(members, done, rollout);
   const behind = state.live && liveGoal(observed, status, state.live, 'live, its turn comes');
   return {
-    ...quiet(`rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`),
+    ...quiet(
+      `${isPaused(observed) ? 'paused, ' : ''}rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`,
+    ),
     ask: scope.kind === 'fleet',
     launch: behind ?? goal,
     goal: (instance) => {

@@ -10,17 +10,17 @@ export const zeroHash = '0'.repeat(64);
 
 /** The lines of a whole squid.conf, the marker's hash still zeros. */
 export function squidConfLines(settings: Settings): string[] {
-  const sections = [heading, listening, sources, destinations, rules, behaviour, logging];
+  const sections = [heading, listening, sources, destinations, rules, behaviour, logging, probe];
   return [...sections.flatMap((section) => section(settings)), '# shoal end'];
 }
 
-function heading(settings: Settings): string[] {
-  return [
-    '# Rendered by Shoal from the parameters of the fleet: edits made here are lost.',
-    // Part of the file so that another probe is another config, which is proven with it.
-    `# Proven through: ${settings.probeUrl ?? 'no probe-url'}`,
-    '',
-  ];
+function heading(): string[] {
+  return ['# Rendered by Shoal from the parameters of the fleet: edits made here are lost.', ''];
+}
+
+/** Part of the file so that another probe is another config, which is proven with it. */
+function probe({ probeUrl }: Settings): string[] {
+  return [`# Proven through: ${probeUrl ?? 'no probe-url'}`];
 }
 
 function listening(settings: Settings): string[] {

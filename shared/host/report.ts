@@ -25,7 +25,10 @@ const Report = v.object({
     'superseded',
     'unproven',
   ]),
-  /** The last phase entered: lock, intent, install, decode, parse, trial, swap, start, proof, restore, done. */
+  /**
+   * Where the run ended: lock, intent, install, decode, parse, trial, swap, start, proof, restore, done.
+   * `failed` in `start` says that a host which served nothing before could not be made to serve.
+   */
   phase: v.string(),
   /** In words, for people; empty when all is well. At most 400 bytes. */
   reason: v.string(),
@@ -37,8 +40,12 @@ const Report = v.object({
   intent: v.nullable(v.string()),
   /** A Squid runs and the port belongs to it. */
   serving: v.boolean(),
+  /** What the probe said of the file that was to be applied, else of what runs; `none` when it was not asked. */
   probe: v.picklist(['ok', 'failed', 'none']),
-  /** The probe failed before the swap too, so it says nothing about the config. */
+  /**
+   * The probe fails without the file's doing: through the previous file too, or on a file proven here before.
+   * It is no verdict then, so the outcome can be `proven` with a failed probe.
+   */
   probeFailedBefore: v.optional(v.boolean()),
   /** How the change was made: nothing to do, Squid started, reconfigured or restarted. */
   change: v.optional(v.picklist(['none', 'start', 'reconfigure', 'restart'])),

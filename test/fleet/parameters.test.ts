@@ -202,7 +202,7 @@ test('reports the mistakes of all parameters at once', () => {
     rollout: 'wave=0,soak=x',
     prot: '1',
   });
-  expect(found.map(({ parameter }) => parameter).sort()).toEqual([
+  expect(found.map(({ parameter }) => String(parameter)).sort()).toEqual([
     'allowed-cidrs/osaka',
     'allowed-cidrs/tokyo',
     'allowed-cidrs/tokyo',

@@ -66,3 +66,10 @@ test('renders equal bytes for parameters that mean the same', () => {
   const other = settingsOf({ 'allowed-cidrs': '10.0.0.0/24', 'allowed-domains': '.b.org\nx.b.org\na.org' });
   expect(renderConfig(one).file).toBe(renderConfig(other).file);
 });
+
+test('a probe URL that looks like the marker does not take its place', () => {
+  const { file, sha256 } = renderConfig(
+    settingsOf({ 'probe-url': `https://example.com/sha256-${'0'.repeat(64)}-w` }),
+  );
+  expect(file).toContain(`deny_info 302:http://config-generation.invalid/sha256-${sha256}-w`);
+});

@@ -4,7 +4,7 @@ import {
   type Bed,
   config,
   edited,
-  type File,
+  killsFirstWorker,
   launchServing,
   onPremises,
   openBed,
@@ -20,7 +20,7 @@ let bed: Bed;
 beforeAll(async () => {
   bed = await openBed();
 });
-afterAll(() => bed.close());
+afterAll(() => bed?.close());
 
 describe.concurrent('a wrong file', () => {
   const corrupt = encodeConfig(better.file).replace(/^(.{100})./, (_, kept) => `${kept}${'+'}`);
@@ -246,61 +246,6 @@ describe.concurrent('two runs', () => {
     expect(await host.serves()).toEqual([outcome === 'proven' ? better.sha256 : good.sha256]);
   });
 });
-
-describe.concurrent('a run that was killed', () => {
-  /** Killed by the agent's time-out right after the swap, when Squid has read nothing yet. */
-  async function killedAfterSwap(file: File): Promise<TestHost> {
-    const host = await launchServing(bed, good);
-    await host.instead('-k reconfigure', 'sleep 60');
-    const result = await host.run(
-      { mode: 'apply', file: encodeConfig(file.file), sha256: file.sha256, intent: '1.5.0' },
-      1_500,
-    );
-    expect(result.timedOut).toBe(true);
-    expect(await host.shell('grep -c allowed_src /etc/squid/squid.conf')).not.toBe('');
-    return host;
-  }
-
-  test('is mended by the same file', async () => {
-    const host = await killedAfterSwap(better);
-    expect(await host.serves()).toEqual([good.sha256]);
-    expect(await host.apply(better, { intent: '1.5.0' })).toMatchObject({
-      outcome: 'proven',
-      running: better.sha256,
-    });
-    expect(await host.serves()).toEqual([better.sha256]);
-  });
-
-  test('is mended by going back', async () => {
-    const host = await killedAfterSwap(better);
-    expect(await host.apply(good, { intent: '1.6.0' })).toMatchObject({
-      outcome: 'proven',
-      file: good.sha256,
-    });
-    expect(await host.serves()).toEqual([good.sha256]);
-  });
-
-  test('leaves the way back to the last proven file', async () => {
-    const host = await killedAfterSwap(better);
-    const report = await host.apply(killsFirstWorker(good), { intent: '1.6.0' });
-    expect(report).toMatchObject({ outcome: 'restored', running: good.sha256, file: good.sha256 });
-    expect(await host.serves()).toEqual([good.sha256]);
-  });
-
-  test('and told so by a signal says where it was', async () => {
-    const host = await launchServing(bed, good);
-    await host.instead('-k parse', 'kill $(pgrep -f /run/shoal-region/); sleep 1');
-    const report = await host.apply(better);
-    expect(report).toMatchObject({ outcome: 'unable', phase: 'parse', running: good.sha256 });
-    expect(await host.serves()).toEqual([good.sha256]);
-  });
-});
-
-/** Parses and passes the trial, where the number of the process is 0. */
-function killsFirstWorker(file: File): File {
-  const fatal = `if \${process_number} = 1\naccess_log stdio:/nowhere/access.log\nendif\n# shoal end\n`;
-  return edited(file, (text) => text.replace('# shoal end\n', fatal));
-}
 
 /** Gives /etc/squid a small file system of its own. */
 async function ownFileSystem(host: TestHost): Promise<void> {

@@ -9,7 +9,7 @@ let bed: Bed;
 beforeAll(async () => {
   bed = await openBed();
 });
-afterAll(() => bed.close());
+afterAll(() => bed?.close());
 
 describe.concurrent('bringing Squid to a file', () => {
   test('starts it on a new host, to come up again after a reboot', async () => {

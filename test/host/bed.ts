@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { createNamespaceHosts, enterHost } from '../../region/hosts/namespaces.ts';
-import { createNetwork, type Network, vpcPid } from '../../region/network/network.ts';
+import { createNetwork, type Network } from '../../region/network/network.ts';
 import type { Host, RunResult } from '../../region/ports.ts';
 import type { Settings } from '../../shared/fleet/settings.ts';
 import { encodeConfig, renderConfig } from '../../shared/fleet/squid-conf.ts';
@@ -35,9 +35,6 @@ export interface Bed {
 
 export async function openBed(): Promise<Bed> {
   const network = await createNetwork(mkdtempSync(join(tmpdir(), 'shoal-host-')));
-  // A bridge without an address of its own takes another one as hosts join, and their neighbours lose their way.
-  const ip = ['-t', String(vpcPid(network.directory)), '-n', 'ip', 'link', 'set', 'vpc', 'address'];
-  await promisify(execFile)('nsenter', [...ip, '02:00:0a:00:00:01']);
   const hosts = createNamespaceHosts(network);
   let launched = 0;
   return {
@@ -180,4 +177,10 @@ export function edited(original: File, edit: (file: string) => string): File {
   const unnamed = edit(original.file).replace(name, `sha256-${'0'.repeat(64)}-w`);
   const sha256 = createHash('sha256').update(unnamed).digest('hex');
   return { sha256, file: unnamed.replace(name, `sha256-${sha256}-w`) };
+}
+
+/** Parses and passes the trial, where the number of the process is 0. */
+export function killsFirstWorker(file: File): File {
+  const fatal = `if \${process_number} = 1\naccess_log stdio:/nowhere/access.log\nendif\n# shoal end\n`;
+  return edited(file, (text) => text.replace('# shoal end\n', fatal));
 }

@@ -1,66 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { machineClock } from '../../region/clock.ts';
 import { FunctionError } from '../../region/function-error.ts';
-import { createInProcessSandboxes, type Handler } from '../../region/sandbox-in-process.ts';
-import type { Call } from '../../region/service.ts';
-import type { AsyncConfig, FunctionDefinition } from '../../region/services/function-execution.ts';
-import { createFunctions, type FunctionsOptions } from '../../region/services/functions.ts';
+import type { FunctionsOptions } from '../../region/services/functions.ts';
+
+import { call, functionArn, json, log, start } from './functions-bed.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
-
-const call: Call = { identity: 'me', accessKeyId: 'key', requestId: 'request-1' };
-const functionArn = 'arn:aws:lambda:ap-northeast-1:000000000000:function:work';
-
-function start(
-  handler: Handler,
-  extra: {
-    definition?: Partial<FunctionDefinition>;
-    async?: Partial<AsyncConfig>;
-    options?: Partial<FunctionsOptions>;
-  } = {},
-) {
-  const sent: { queue: string; body: Record<string, unknown> }[] = [];
-  const functions = createFunctions({
-    clock: machineClock,
-    sandboxes: createInProcessSandboxes(machineClock, { work: handler }),
-    newId: () => 'event-1',
-    concurrency: 10,
-    retryDelaysMs: [1_000, 2_000],
-    send: (queue, body) => void sent.push({ queue, body: JSON.parse(body) }),
-    ...extra.options,
-  });
-  const definition: FunctionDefinition = {
-    name: 'work',
-    arn: functionArn,
-    handler: 'index.handler',
-    directory: '/nowhere',
-    environment: {},
-    timeoutSeconds: 3,
-    memoryMegabytes: 128,
-    role: 'arn:aws:iam::000000000000:role/work',
-    runtime: 'nodejs24.x',
-    description: '',
-    architectures: ['arm64'],
-    codeSize: 1,
-    codeSha256: '',
-    ...extra.definition,
-  };
-  functions.create(definition);
-  const config = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600, onFailure: 'arn:queue' };
-  functions.configureAsync('work', { ...config, ...extra.async });
-  const invoke = async (input: Record<string, unknown> = {}) => {
-    const operation = functions.service.operations.Invoke!;
-    const output = (await operation({ FunctionName: 'work', ...input }, call)) as Record<string, unknown>;
-    const payload = Buffer.from((output.Payload as Uint8Array | undefined) ?? []).toString();
-    return { ...output, payload: payload && JSON.parse(payload) } as Record<string, unknown>;
-  };
-  return { functions, invoke, sent, definition };
-}
-
-const json = (value: unknown) => Buffer.from(JSON.stringify(value));
-const log = (functions: ReturnType<typeof start>['functions']) =>
-  functions.log('work').lines.map(({ line }) => line);
 
 test('a synchronous invocation answers with the result', async () => {
   const { invoke } = start((event, context) => ({

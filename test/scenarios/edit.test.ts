@@ -28,7 +28,7 @@ test('an edit is live on every host, one after another', async () => {
     mixtures.add(running().filter((hash) => hash !== before).length);
     return liveHash() !== before;
   });
-  expect([...mixtures].sort()).toEqual([0, 1, 2, 3]);
+  expect([...mixtures].sort((a, b) => a - b)).toEqual([0, 1, 2, 3]);
   expect(new Set(running())).toEqual(new Set([liveHash()]));
   expect(region.failures).toEqual([]);
 });

@@ -45,7 +45,7 @@ test('an admission takes few calls at the true speed of AWS', async () => {
   const distinct = new Set(mine.map(({ operation, input }) => `${operation} ${JSON.stringify(input)}`));
   const reads = mine.filter(({ operation }) => /^(Describe|Get|List)/.test(operation));
   expect(region.failures).toEqual([]);
-  expect([...distinct].map((call) => call.split(' ')[0]).sort()).toMatchInlineSnapshot(`
+  expect([...distinct].map((call) => String(call.split(' ')[0])).sort()).toMatchInlineSnapshot(`
     [
       "CompleteLifecycleAction",
       "DescribeAutoScalingGroups",

@@ -15,6 +15,7 @@ import { createInProcessSandboxes } from '../../region/sandbox-in-process.ts';
 import { AwsError } from '../../region/service.ts';
 import { readTemplate } from '../../region/template.ts';
 import { type BusEvent, createWorld, type World } from '../../region/world.ts';
+import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../../shared/control/engine.ts';
 import type { Status } from '../../shared/decisions/model.ts';
 
@@ -56,6 +57,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
           requestHandler: requestHandler(world.wire) as never,
           region: 'ap-northeast-1',
           credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
+          invoker,
         },
       );
       engine.log = (message, fields) =>
