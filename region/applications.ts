@@ -1,7 +1,8 @@
 import { createEvents, type Events } from './services/events.ts';
 import { createFunctions, type Functions } from './services/functions.ts';
 import { createQueues, type Queues } from './services/queues.ts';
-import { type KindsOptions, resourceKinds } from './services/stack-kinds.ts';
+import type { KindsOptions } from './services/stack-kind.ts';
+import { resourceKinds } from './services/stack-kinds.ts';
 import { createStacks, type Stacks } from './services/stacks.ts';
 import type { World } from './world.ts';
 

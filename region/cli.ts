@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { aws } from './commands/aws.ts';
 import { client } from './commands/client.ts';
+import type { CommandInput } from './commands/command.ts';
 import { down } from './commands/down.ts';
 import { environment } from './commands/environment.ts';
 import { logs } from './commands/logs.ts';
@@ -8,15 +9,6 @@ import { shell } from './commands/shell.ts';
 import { status } from './commands/status.ts';
 import { up } from './commands/up.ts';
 import { defaultPort } from './state.ts';
-
-export interface CommandInput {
-  port: number;
-  options: Record<string, string | boolean | undefined>;
-  /** What isn't an option. */
-  words: string[];
-  /** All that stands behind `--`. */
-  command: string[];
-}
 
 interface Command {
   options?: Record<string, { type: 'string' | 'boolean'; short?: string }>;

@@ -1,7 +1,8 @@
-import { createInstances, type Instances } from './instances.ts';
+import type { BusEvent, Context, Ids } from './context.ts';
+import { createInstances } from './instances.ts';
 import type { Pace } from './pace.ts';
 import type { Balancer, Clock, Hosts, Sandboxes } from './ports.ts';
-import { type AwsEvent, account, type Publish, region, type Service } from './service.ts';
+import { account, type Publish, region, type Service } from './service.ts';
 import { type AutoScaling, createAutoScaling } from './services/autoscaling.ts';
 import { type Commands, createCommands } from './services/commands.ts';
 import { callerIdentity } from './services/identity.ts';
@@ -9,32 +10,6 @@ import { createParameters, type Parameters } from './services/parameters.ts';
 import { createTargets, type Targets } from './services/targets.ts';
 import { createTimers } from './timers.ts';
 import { createWire, type Wire } from './wire.ts';
-
-/** An event as it goes over the bus and into a Lambda function. */
-export interface BusEvent extends Required<AwsEvent> {
-  version: '0';
-  id: string;
-  account: string;
-  /** ISO 8601, whole seconds. */
-  time: string;
-  region: string;
-}
-
-/** What every service is given: time, chance and the ports; none of them does I/O of its own. */
-export interface Context {
-  clock: Clock;
-  pace: Pace;
-  instances: Instances;
-  balancer: Balancer;
-  publish: Publish;
-  ids: Ids;
-}
-
-export interface Ids {
-  uuid(): string;
-  /** So many hexadecimal digits. */
-  hex(digits: number): string;
-}
 
 export interface World extends Context {
   sandboxes: Sandboxes | undefined;

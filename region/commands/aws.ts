@@ -1,5 +1,5 @@
-import type { CommandInput } from '../cli.ts';
 import { runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 import { regionVariables } from './environment.ts';
 import { runInForeground } from './foreground.ts';
 

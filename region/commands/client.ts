@@ -1,6 +1,6 @@
-import type { CommandInput } from '../cli.ts';
 import { startClient } from '../network/client.ts';
 import { networkDirectory, runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 import { exitOf } from './foreground.ts';
 
 /** Runs a command as an on-premises machine; its streams, signals and exit status are the command's. */

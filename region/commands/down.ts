@@ -1,6 +1,6 @@
-import type { CommandInput } from '../cli.ts';
 import { startTime } from '../network/processes.ts';
 import { type RegionRecord, readRecord, removeState, stateDirectory } from '../state.ts';
+import type { CommandInput } from './command.ts';
 
 const endTimeoutMs = 20_000;
 

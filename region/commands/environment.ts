@@ -1,6 +1,6 @@
-import type { CommandInput } from '../cli.ts';
 import { region } from '../service.ts';
 import { runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 
 /** Variables that send every AWS SDK and CLI to the region, with credentials that are good nowhere else. */
 export function regionVariables(endpoint: string): Record<string, string> {

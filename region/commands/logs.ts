@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { CommandInput } from '../cli.ts';
 import { functionLogFile, runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 
 const pollMs = 200;
 

@@ -1,6 +1,6 @@
-import type { CommandInput } from '../cli.ts';
 import { enterHost } from '../hosts/namespaces.ts';
 import { networkDirectory, runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 import { runInForeground } from './foreground.ts';
 
 /** Runs a command on an instance, a shell if none is given. */

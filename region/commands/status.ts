@@ -1,6 +1,6 @@
-import type { CommandInput } from '../cli.ts';
 import { createOverview, describeInstance, isReady } from '../overview.ts';
 import { runningRegion } from '../state.ts';
+import type { CommandInput } from './command.ts';
 
 /** Prints the fleet. The exit status is 0 when all of it serves. */
 export async function status({ port }: CommandInput): Promise<number> {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startInBackground } from '../background.ts';
-import type { CommandInput } from '../cli.ts';
 import { createOverview } from '../overview.ts';
 import { defaultPort, stateDirectory } from '../state.ts';
+import type { CommandInput } from './command.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -57,4 +57,3 @@ function readQuestion(query: Buffer): { name: string; type: number; end: number 
   const type = query.readUInt16BE(at + 1);
   return { name: labels.join('.'), type, end: at + 5 };
 }
-

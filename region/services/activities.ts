@@ -1,5 +1,5 @@
+import type { Context } from '../context.ts';
 import { arn } from '../service.ts';
-import type { Context } from '../world.ts';
 import type { Group, Member } from './groups.ts';
 
 /** A scaling activity: what people and callers see of one launch or one termination. */

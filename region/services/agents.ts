@@ -1,6 +1,6 @@
+import type { Context } from '../context.ts';
 import type { Instance } from '../instances.ts';
 import type { RunResult } from '../ports.ts';
-import type { Context } from '../world.ts';
 import { type CommandDocument, substitute } from './documents.ts';
 
 export type InvocationStatus = 'Pending' | 'InProgress' | 'Success' | 'Failed' | 'TimedOut' | 'Cancelled';

@@ -1,8 +1,8 @@
 import * as model from '@aws-sdk/client-auto-scaling';
+import type { Context } from '../context.ts';
 import { autoscalingLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, region, type Service } from '../service.ts';
-import type { Context } from '../world.ts';
 import type { Activity } from './activities.ts';
 import { type Group, type GroupSpec, Groups, isLeaving, type Member } from './groups.ts';
 import { findAction, globalTimeoutSeconds } from './lifecycle.ts';

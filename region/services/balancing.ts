@@ -1,5 +1,5 @@
+import type { Context } from '../context.ts';
 import { AwsError, arn, region } from '../service.ts';
-import type { Context } from '../world.ts';
 import { Health, type HealthCheck, routedTargets, type TargetGroup } from './health.ts';
 
 export interface LoadBalancer {

@@ -1,9 +1,9 @@
 import type * as model from '@aws-sdk/client-ssm';
+import type { Context } from '../context.ts';
 import type { Instance } from '../instances.ts';
 import { commandLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, account, type Service } from '../service.ts';
-import type { Context } from '../world.ts';
 import { Agents, type Command, isOnline } from './agents.ts';
 import { describeCommand, describeInvocation, describeResult } from './commands-described.ts';
 import { type CommandDocument, chooseDocument, readDocument, readParameters } from './documents.ts';

@@ -1,9 +1,9 @@
 import * as model from '@aws-sdk/client-eventbridge';
+import type { BusEvent } from '../context.ts';
 import { compilePattern, type EventPattern } from '../event-pattern.ts';
 import type { Clock } from '../ports.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
 import { createTimers } from '../timers.ts';
-import type { BusEvent } from '../world.ts';
 import type { Functions } from './functions.ts';
 import type { Queues } from './queues.ts';
 

@@ -1,5 +1,5 @@
+import type { Context } from '../context.ts';
 import { AwsError, arn, zones } from '../service.ts';
-import type { Context } from '../world.ts';
 import { type Activity, announceActivity, beginActivity, endActivity } from './activities.ts';
 import { type Held, type Hook, hold, release } from './lifecycle.ts';
 

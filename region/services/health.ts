@@ -1,4 +1,4 @@
-import type { Context } from '../world.ts';
+import type { Context } from '../context.ts';
 
 export interface HealthCheck {
   intervalSeconds: number;

@@ -1,5 +1,5 @@
+import type { Context } from '../context.ts';
 import { AwsError } from '../service.ts';
-import type { Context } from '../world.ts';
 
 export type Transition = 'autoscaling:EC2_INSTANCE_LAUNCHING' | 'autoscaling:EC2_INSTANCE_TERMINATING';
 export type Result = 'CONTINUE' | 'ABANDON';

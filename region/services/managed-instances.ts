@@ -1,8 +1,8 @@
 import type * as model from '@aws-sdk/client-ssm';
+import type { Context } from '../context.ts';
 import type { Instance } from '../instances.ts';
 import { page } from '../pages.ts';
 import { AwsError } from '../service.ts';
-import type { Context } from '../world.ts';
 import { isOnline } from './agents.ts';
 
 /** Managed instances: those that are still there and whose agent has been online. */

@@ -1,8 +1,8 @@
 import * as model from '@aws-sdk/client-ssm';
+import type { Context } from '../context.ts';
 import { parameterLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
-import type { Context } from '../world.ts';
 import { checkName, checkPath, invalid, tierOf, type Version } from './parameter-rules.ts';
 
 export interface Parameters {

@@ -2,8 +2,7 @@ import { basename } from 'node:path';
 import { account, arn, region } from '../service.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import type { World } from '../world.ts';
-import { kind, type Properties } from './stack-kind.ts';
-import type { KindsOptions } from './stack-kinds.ts';
+import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
 import type { ResourceKind } from './stacks.ts';
 
 export function functionKinds(options: KindsOptions): Record<string, ResourceKind> {

@@ -1,4 +1,19 @@
+import type { World } from '../world.ts';
+import type { Events } from './events.ts';
+import type { Functions } from './functions.ts';
+import type { Queues } from './queues.ts';
 import type { ResourceKind, ResourceRequest } from './stacks.ts';
+
+export interface KindsOptions {
+  world: World;
+  functions: Functions;
+  events: Events;
+  queues: Queues;
+  /** What a function's AWS_ENDPOINT_URL says. */
+  endpoint: string;
+  /** Unpacks a function's code, by the file name of its zip, and answers where it is now. */
+  unpack(zipName: string, functionName: string): { directory: string; size: number; sha256: string };
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: properties are as the template has them; what matters is checked.
 export type Properties = Record<string, any>;

@@ -1,24 +1,10 @@
 import { TemplateError } from '../template-intrinsics.ts';
-import type { World } from '../world.ts';
-import type { Events } from './events.ts';
-import type { Functions } from './functions.ts';
-import type { QueueStatement, Queues } from './queues.ts';
+import type { QueueStatement } from './queues.ts';
 import { fleetKinds } from './stack-fleet.ts';
 import { functionKinds, queueArn } from './stack-functions.ts';
-import { kind, type Properties } from './stack-kind.ts';
+import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
 import { recordedKinds } from './stack-recorded.ts';
 import type { ResourceKind } from './stacks.ts';
-
-export interface KindsOptions {
-  world: World;
-  functions: Functions;
-  events: Events;
-  queues: Queues;
-  /** What a function's AWS_ENDPOINT_URL says. */
-  endpoint: string;
-  /** Unpacks a function's code, by the file name of its zip, and answers where it is now. */
-  unpack(zipName: string, functionName: string): { directory: string; size: number; sha256: string };
-}
 
 /** Every resource type that a template may hold, by its name. */
 export function resourceKinds(options: KindsOptions): Record<string, ResourceKind> {

@@ -1,8 +1,8 @@
 import * as model from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Context } from '../context.ts';
 import { targetLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, region, type Service } from '../service.ts';
-import type { Context } from '../world.ts';
 import { Balancing, type Listener, type LoadBalancer, type TargetGroupSpec } from './balancing.ts';
 import { type TargetGroup, targetKey } from './health.ts';
 import {

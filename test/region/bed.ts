@@ -1,8 +1,9 @@
 import { machineClock } from '../../region/clock.ts';
+import type { BusEvent } from '../../region/context.ts';
 import { fast, type Pace } from '../../region/pace.ts';
 import type { Balancer, Host, HostCommand, RunResult } from '../../region/ports.ts';
 import type { GroupSpec } from '../../region/services/groups.ts';
-import { type BusEvent, createWorld } from '../../region/world.ts';
+import { createWorld } from '../../region/world.ts';
 
 /** A pace without waits, for tests on real time. */
 export const instant: Pace = {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { machineClock } from '../../region/clock.ts';
+import type { BusEvent } from '../../region/context.ts';
 import { AwsError } from '../../region/service.ts';
 import { createEvents, type RuleDefinition } from '../../region/services/events.ts';
 import { createQueues, type QueueStatement } from '../../region/services/queues.ts';
-import type { BusEvent } from '../../region/world.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
