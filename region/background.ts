@@ -58,10 +58,11 @@ export function startInBackground(
     if (failed !== undefined) void removeDead(stateDirectory).then(() => fail(failed));
   });
   const ended = new Promise<void>((resolve) => {
-    daemon.once('exit', async (code, signal) => {
-      await removeDead(stateDirectory);
-      fail(`the region ended: ${signal ?? code}`);
-      resolve();
+    daemon.once('exit', (code, signal) => {
+      void removeDead(stateDirectory).then(() => {
+        fail(`the region ended: ${signal ?? code}`);
+        resolve();
+      });
     });
   });
   return {

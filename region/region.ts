@@ -101,7 +101,13 @@ const functionLogBytesMax = 32 * 1024 * 1024;
 
 /** The stack parameters that make the operator as fast as the region; `real` takes the template's defaults. */
 const operatorParameters = {
-  fast: { DebounceSeconds: '1', AskSeconds: '20', BalancerLagSeconds: '2', PollSeconds: '0.1' },
+  fast: {
+    DebounceSeconds: '1',
+    AskSeconds: '20',
+    SweepSeconds: '5',
+    BalancerLagSeconds: '2',
+    PollSeconds: '0.1',
+  },
   real: {},
 };
 

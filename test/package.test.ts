@@ -29,12 +29,12 @@ describe('the package', () => {
   });
 
   test.each(functions)('keeps the bundle of %s under 450 KiB', (name) => {
-    expect(statSync(join(root, `build/${name}/index.mjs`)).size).toBeLessThanOrEqual(450 * 1024);
+    expect(statSync(join(root, `build/${name}/index.cjs`)).size).toBeLessThanOrEqual(450 * 1024);
   });
 
   test.each(functions)('holds nothing but its bundle in %s', (name) => {
     const entries = entriesOf(readFileSync(join(root, `.serverless/${name}.zip`)));
-    expect(entries).toEqual([`build/${name}/index.mjs`]);
+    expect(entries).toEqual([`build/${name}/index.cjs`]);
   });
 
   test('carries the host script to the last byte', () => {

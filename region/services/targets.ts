@@ -53,11 +53,9 @@ const targetOperations = (context: Context, balancing: Balancing): Service['oper
   },
   DeregisterTargets({ TargetGroupArn: wanted, Targets: targets }) {
     const group = balancing.group(wanted);
-    for (const { Id: id, Port: port } of targets) {
-      const registered = [...group.targets.values()].filter((target) => target.id === id);
-      for (const target of registered) {
-        if ((port ?? target.port) === target.port) balancing.health.deregister(group, id, target.port);
-      }
+    // A target registered with a port of its own is meant only when that port is named; an absent one is none.
+    for (const { Id: id, Port: port = group.port } of targets) {
+      if (group.targets.has(targetKey(id, port))) balancing.health.deregister(group, id, port);
     }
   },
   DescribeTargetHealth({ TargetGroupArn: wanted, Targets: asked }) {

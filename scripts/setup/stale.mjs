@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 'shared'].concat([
   'scripts/build.ts',
   'scripts/credentials.ts',
+  'scripts/slim-sdk.ts',
 ]);
 
 /** Inside the package's folder, which osls empties first: what another stage left there counts as stale. */

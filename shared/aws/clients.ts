@@ -1,6 +1,7 @@
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSMClient, type SSMClientConfig } from '@aws-sdk/client-ssm';
+import { limits } from '../runtime/limits.ts';
 import { type Commands, commands } from './commands.ts';
 import type { Invoke, invoker } from './functions.ts';
 import { type Groups, groups } from './groups.ts';
@@ -27,7 +28,12 @@ export function aws(
   { invoker, ...config }: ClientConfig = {},
 ): Aws {
   // Throttles and 5xx are retried with the SDK's own back-off, longer than its default of three tries.
-  const common = { maxAttempts: 8, ...config } as SSMClientConfig & object;
+  const requestHandler = {
+    connectionTimeout: limits.connectionTimeoutSeconds * 1000,
+    requestTimeout: limits.requestTimeoutSeconds * 1000,
+    throwOnRequestTimeout: true,
+  };
+  const common = { maxAttempts: 8, requestHandler, ...config } as SSMClientConfig & object;
   const ssm = new SSMClient(common);
   return {
     groups: groups(new AutoScalingClient(common as object), names.tag),

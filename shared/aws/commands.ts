@@ -5,7 +5,7 @@ import {
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { limits } from '../runtime/limits.ts';
-import { doing, isNotYet, isUnreachable } from './errors.ts';
+import { doing, isDenied, isNotYet, isUnreachable } from './errors.ts';
 import { batches, pages } from './pages.ts';
 
 export interface Sent {
@@ -59,9 +59,12 @@ export function commands(client: SSMClient, document: string): Commands {
         Object.entries(parameters).map(([name, value]) => [name, [value]]),
       );
       for (const batch of batches(instances, limits.commandInstancesMax))
-        await doing(`sending ${document} to ${batch.join(', ')}`, () =>
-          sendInHalves(batch, Parameters, sent),
-        );
+        await doing(`sending ${document} to ${batch.join(', ')}`, async () => {
+          const denied: unknown[] = [];
+          await sendInHalves(batch, Parameters, sent, denied);
+          // One untagged instance is its own fault; all of them denied is a permission that is missing.
+          if (denied.length === batch.length) throw denied[0];
+        });
       return sent;
     },
     results: (CommandId) =>
@@ -83,6 +86,7 @@ export function commands(client: SSMClient, document: string): Commands {
     ids: string[],
     Parameters: Record<string, string[]>,
     sent: Sent,
+    denied: unknown[],
   ): Promise<void> {
     try {
       const answer = await client.send(
@@ -99,12 +103,13 @@ export function commands(client: SSMClient, document: string): Commands {
     } catch (error) {
       if (!isUnreachable(error)) throw error;
       if (ids.length === 1) {
+        if (isDenied(error)) denied.push(error);
         sent.unreachable.set(ids[0] as string, (error as Error).message);
         return;
       }
       const half = Math.ceil(ids.length / 2);
-      await sendInHalves(ids.slice(0, half), Parameters, sent);
-      await sendInHalves(ids.slice(half), Parameters, sent);
+      await sendInHalves(ids.slice(0, half), Parameters, sent, denied);
+      await sendInHalves(ids.slice(half), Parameters, sent, denied);
     }
   }
 }

@@ -26,9 +26,14 @@ export function isTaken(error: unknown): boolean {
   return named(error).name === 'ParameterAlreadyExists';
 }
 
+/** The caller may not: on a command to several instances it may also mean that one of them is untagged. */
+export function isDenied(error: unknown): boolean {
+  return named(error).name === 'AccessDeniedException';
+}
+
 /** A command cannot be sent to (at least) one of the instances: not registered yet, going away, or untagged. */
 export function isUnreachable(error: unknown): boolean {
-  return ['InvalidInstanceId', 'AccessDeniedException'].includes(named(error).name);
+  return named(error).name === 'InvalidInstanceId' || isDenied(error);
 }
 
 /** The command is known, its invocations are not yet. */
@@ -42,7 +47,7 @@ export function isInvalidTarget(error: unknown): boolean {
 }
 
 /** Wraps an error with what was being done, keeping the cause. */
-export function while_(doing: string, cause: unknown): Error {
+function while_(doing: string, cause: unknown): Error {
   const { name, message } = named(cause);
   return new Error(`${doing}: ${name === '' || name === 'Error' ? '' : `${name}: `}${message}`, { cause });
 }

@@ -1,4 +1,5 @@
 import {
+  type Activity,
   type AutoScalingClient,
   type AutoScalingGroup,
   CompleteLifecycleActionCommand,
@@ -7,6 +8,7 @@ import {
   DescribeScalingActivitiesCommand,
   RecordLifecycleActionHeartbeatCommand,
 } from '@aws-sdk/client-auto-scaling';
+import { limits } from '../runtime/limits.ts';
 import { doing, isActionOver } from './errors.ts';
 import { pages } from './pages.ts';
 
@@ -22,14 +24,12 @@ export interface Group {
   arn: string;
   tags: Record<string, string>;
   instances: GroupInstance[];
-  suspended: string[];
   /** ARNs of target groups attached to the group itself: Shoal's own must not be among them. */
   attached: string[];
 }
 
 export interface Hook {
   name: string;
-  transition: 'launch' | 'terminate';
   heartbeatMs: number;
 }
 
@@ -40,8 +40,11 @@ export interface Groups {
   /** All groups that carry the tag, whatever its value. */
   tagged(): Promise<Group[]>;
   hooks(group: string): Promise<Hook[]>;
-  /** Start of the newest scaling activity that names each instance, epoch milliseconds. */
-  activityStarts(group: string): Promise<Map<string, number>>;
+  /**
+   * Start of the newest scaling activity that names each of `instances`, epoch milliseconds. One that none
+   * of the newest thousand activities names is left out.
+   */
+  activityStarts(group: string, instances: string[]): Promise<Map<string, number>>;
   complete(group: string, hook: string, instance: string, result: 'CONTINUE' | 'ABANDON'): Promise<void>;
   heartbeat(group: string, hook: string, instance: string): Promise<void>;
 }
@@ -69,18 +72,21 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
         const answer = await client.send(new DescribeLifecycleHooksCommand({ AutoScalingGroupName: group }));
         return (answer.LifecycleHooks ?? []).map((hook) => ({
           name: hook.LifecycleHookName ?? '',
-          transition: hook.LifecycleTransition?.endsWith('LAUNCHING')
-            ? ('launch' as const)
-            : ('terminate' as const),
           heartbeatMs: (hook.HeartbeatTimeout ?? 3600) * 1000,
         }));
       }),
-    activityStarts: (group) =>
+    activityStarts: (group, instances) =>
       doing(`reading the activities of ${group}`, async () => {
-        const answer = await client.send(
-          new DescribeScalingActivitiesCommand({ AutoScalingGroupName: group, MaxRecords: 100 }),
-        );
-        return newestStarts(answer.Activities ?? []);
+        const starts = new Map<string, number>();
+        let NextToken: string | undefined;
+        for (let page = 0; page < limits.activityPagesMax; page++) {
+          const input = { AutoScalingGroupName: group, MaxRecords: 100, NextToken };
+          const answer = await client.send(new DescribeScalingActivitiesCommand(input));
+          noteStarts(answer.Activities ?? [], starts);
+          NextToken = answer.NextToken;
+          if (NextToken === undefined || instances.every((id) => starts.has(id))) break;
+        }
+        return starts;
       }),
     complete: (group, hook, instance, result) =>
       doing(`completing ${hook} of ${instance} with ${result}`, () =>
@@ -120,20 +126,17 @@ function toGroup(group: AutoScalingGroup): Group {
       zone: instance.AvailabilityZone ?? '',
       lifecycle: instance.LifecycleState ?? '',
     })),
-    suspended: (group.SuspendedProcesses ?? []).map((process) => process.ProcessName ?? ''),
     attached: group.TargetGroupARNs ?? [],
   };
 }
 
 /** An activity names its instance in its Description only ("Launching a new EC2 instance: i-…"). */
-function newestStarts(activities: { Description?: string | undefined; StartTime?: Date | undefined }[]) {
-  const starts = new Map<string, number>();
+function noteStarts(activities: Activity[], starts: Map<string, number>): void {
   for (const { Description, StartTime } of activities) {
     const id = /\bi-[0-9a-f]+\b/.exec(Description ?? '')?.[0];
     if (id !== undefined && StartTime !== undefined)
       starts.set(id, Math.max(starts.get(id) ?? 0, StartTime.getTime()));
   }
-  return starts;
 }
 
 /** A finished action counts as done: completing twice is success. */

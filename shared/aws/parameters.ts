@@ -1,13 +1,11 @@
 import {
-  DeleteParametersCommand,
   GetParametersByPathCommand,
   GetParametersCommand,
   PutParameterCommand,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
-import { limits } from '../runtime/limits.ts';
 import { doing, isTaken } from './errors.ts';
-import { batches, pages } from './pages.ts';
+import { pages } from './pages.ts';
 
 export interface StoredParameter {
   /** Relative to the path it was read under. */
@@ -27,7 +25,6 @@ export interface Parameters {
   create(path: string, value: string): Promise<number | null>;
   /** Writes; returns the new version. */
   put(path: string, value: string): Promise<number>;
-  remove(paths: string[]): Promise<void>;
 }
 
 export function parameters(client: SSMClient): Parameters {
@@ -62,11 +59,6 @@ export function parameters(client: SSMClient): Parameters {
         }
       }),
     put: (path, value) => doing(`writing parameter ${path}`, () => put(path, value, true)),
-    remove: (paths) =>
-      doing(`deleting parameters ${paths[0] ?? ''}…`, async () => {
-        for (const Names of batches(paths, limits.parametersMax))
-          await client.send(new DeleteParametersCommand({ Names }));
-      }),
   };
 }
 

@@ -13,6 +13,8 @@ import { batches } from './pages.ts';
 
 export interface Target {
   instance: string;
+  /** The port it was registered with: deregistering has to name the same one. */
+  port: number;
   /** initial, healthy, unhealthy, unused, draining, unavailable, unhealthy.draining. */
   state: string;
   /** AWS's code and description, empty when it gives none. */
@@ -22,13 +24,11 @@ export interface Target {
 export interface TargetGroup {
   arn: string;
   protocol: string;
-  port: number;
   targetType: string;
   tags: Record<string, string>;
   preserveClientIp: boolean;
   proxyProtocol: boolean;
   deregistrationDelayMs: number;
-  loadBalancers: string[];
 }
 
 export interface Targets {
@@ -37,7 +37,7 @@ export interface Targets {
   health(arn: string): Promise<Target[]>;
   /** Returns the instances that the balancer refused, with its reason. */
   register(arn: string, instances: string[], port: number): Promise<Map<string, string>>;
-  deregister(arn: string, instances: string[]): Promise<void>;
+  deregister(arn: string, targets: { instance: string; port: number }[]): Promise<void>;
 }
 
 export function targets(client: ElasticLoadBalancingV2Client): Targets {
@@ -48,6 +48,7 @@ export function targets(client: ElasticLoadBalancingV2Client): Targets {
         const answer = await client.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }));
         return (answer.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => ({
           instance: Target?.Id ?? '',
+          port: Target?.Port ?? 0,
           state: TargetHealth?.State ?? '',
           reason: [TargetHealth?.Reason, TargetHealth?.Description].filter(Boolean).join(': '),
         }));
@@ -67,13 +68,13 @@ export function targets(client: ElasticLoadBalancingV2Client): Targets {
         });
       return refused;
     },
-    deregister: async (arn, instances) => {
-      for (const batch of batches(instances, limits.targetsMax))
-        await doing(`deregistering ${batch.join(', ')}`, () =>
-          client.send(
-            new DeregisterTargetsCommand({ TargetGroupArn: arn, Targets: batch.map((Id) => ({ Id })) }),
-          ),
+    deregister: async (arn, leaving) => {
+      for (const batch of batches(leaving, limits.targetsMax)) {
+        const Targets = batch.map(({ instance, port }) => ({ Id: instance, Port: port }));
+        await doing(`deregistering ${batch.map(({ instance }) => instance).join(', ')}`, () =>
+          client.send(new DeregisterTargetsCommand({ TargetGroupArn: arn, Targets })),
         );
+      }
     },
   };
 }
@@ -91,7 +92,6 @@ async function readGroup(client: ElasticLoadBalancingV2Client, arn: string): Pro
     return {
       arn,
       protocol: group.Protocol ?? '',
-      port: group.Port ?? 0,
       targetType: group.TargetType ?? '',
       tags: Object.fromEntries(
         (tags.TagDescriptions?.[0]?.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']),
@@ -100,7 +100,6 @@ async function readGroup(client: ElasticLoadBalancingV2Client, arn: string): Pro
       preserveClientIp: values.get('preserve_client_ip.enabled') !== 'false',
       proxyProtocol: values.get('proxy_protocol_v2.enabled') === 'true',
       deregistrationDelayMs: Number(values.get('deregistration_delay.timeout_seconds') ?? 300) * 1000,
-      loadBalancers: group.LoadBalancerArns ?? [],
     };
   } catch (error) {
     if (isGone(error)) return null;

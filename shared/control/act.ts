@@ -1,4 +1,4 @@
-import type { Act, Intent, Observed, Source } from '../decisions/model.ts';
+import { type Act, type Intent, inForce, type Observed, type Source } from '../decisions/model.ts';
 import type { Config } from '../fleet/settings.ts';
 import { encodeConfig } from '../fleet/squid-conf.ts';
 import type { Engine } from './engine.ts';
@@ -20,7 +20,8 @@ export async function act(
     acts.filter((it): it is Extract<Act, { step: S }> => it.step === step);
   for (const { config } of of('store-config')) await observer.state.storeConfig(config, observer.versions());
   for (const { status } of of('write-status')) {
-    await observer.state.writeStatus(status, observed.state.version);
+    if (await observer.state.writeStatus(status, observed.state.version))
+      observer.memory.statusVersion = observed.state.version + 1;
     stale.add('state');
   }
   const work: Promise<void>[] = [];
@@ -28,10 +29,12 @@ export async function act(
     work.push(apply(engine, observer, observed, same));
   for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
   const registering = of('register').map(({ instance }) => instance);
-  const leaving = of('deregister').map(({ instance }) => instance);
+  const leaving = of('deregister').map(({ instance }) => ({ instance, port: portOf(observed, instance) }));
   const { targetGroup } = observed;
   if (targetGroup !== null && registering.length > 0)
-    work.push(register(engine, observer, targetGroup.arn, portOf(observed), registering));
+    work.push(
+      register(engine, observer, targetGroup.arn, inForce(observed)?.settings.port ?? 0, registering),
+    );
   if (targetGroup !== null && leaving.length > 0)
     work.push(engine.aws.targets.deregister(targetGroup.arn, leaving));
   if (registering.length + leaving.length > 0) stale.add('targets');
@@ -77,10 +80,14 @@ async function ask(
   same: Extract<Act, { step: 'ask' }>[],
 ): Promise<void> {
   const { mode } = same[0] as (typeof same)[number];
-  const { live, rollout } = observed.state;
-  const config = live ?? rollout ?? (observed.desired.kind === 'config' ? observed.desired.config : null);
-  if (config === null) return;
   const ids = same.map(({ instance }) => instance);
+  const config = inForce(observed);
+  if (config === null) {
+    const reason = 'no configuration says on which port to ask';
+    const at = engine.clock.now();
+    for (const id of ids) observer.memory.hosts.set(id, { kind: 'unreachable', reason, at });
+    return;
+  }
   await send(engine, observer, ids, { mode, ...common(observed, config) });
 }
 
@@ -120,9 +127,9 @@ async function register(
     engine.log('the balancer refused the target', { instance, reason });
 }
 
-function portOf({ state, desired }: Observed): number {
-  const config = state.live ?? state.rollout ?? (desired.kind === 'config' ? desired.config : null);
-  return config?.settings.port ?? 3128;
+/** The port of the registration itself, which may be older than the configuration. */
+function portOf({ instances }: Observed, id: string): number {
+  return instances.find((instance) => instance.id === id)?.target?.port ?? 0;
 }
 
 export const text = ({ epoch, version, rank }: Intent): string => `${epoch}.${version}.${rank}`;

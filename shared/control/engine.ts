@@ -63,6 +63,8 @@ export function createEngine(
   };
 }
 
+/** What may stand in a parameter's path and in a tag alike. */
+export const isFleetName = (name: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(name);
 export const parameterPath = (prefix: string, fleet: string): string => `/${prefix}/${fleet}/`;
 export const statePath = (prefix: string, fleet: string): string => `/${prefix}-state/${fleet}/`;
 export const fleetTag = (prefix: string): string => `${prefix}:fleet`;

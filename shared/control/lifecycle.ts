@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type Engine, fleetTag } from './engine.ts';
+import { type Engine, fleetTag, isFleetName } from './engine.ts';
 import { type Ended, run } from './run.ts';
 
 /** `EC2 Instance-launch|-terminate Lifecycle Action`, as EventBridge sends it (Auto Scaling user guide). */
@@ -41,10 +41,13 @@ export async function follow(
   if (group === null) return ignore(`there is no group ${AutoScalingGroupName}`);
   const fleet = group.tags[fleetTag(engine.prefix)];
   if (fleet === undefined) return ignore(`group ${group.name} is not tagged ${fleetTag(engine.prefix)}`);
+  if (!isFleetName(fleet)) return ignore(`${fleet} is no name of a fleet`);
   const instance = group.instances.find(({ id }) => id === EC2InstanceId);
   if (instance === undefined) return ignore(`${EC2InstanceId} is not in group ${group.name} any more`);
+  if (instance.lifecycle.includes('Terminating') !== (transition === 'terminate'))
+    return ignore(`${EC2InstanceId} is ${instance.lifecycle}: its ${transition} is over`);
   const startedAt = Date.parse(time);
-  const scope = { kind: 'instance', instance: EC2InstanceId } as const;
+  const scope = { kind: 'instance', instance: EC2InstanceId, transition } as const;
   return run(
     engine,
     { fleet, scope, group, startedAt: Number.isNaN(startedAt) ? null : startedAt, deletedAt: null },

@@ -1,16 +1,18 @@
 import type { Group, Hook } from '../aws/groups.ts';
 import type { Target } from '../aws/targets.ts';
-import type {
-  Desired,
-  HostKnowledge,
-  Instance,
-  Observed,
-  Scope,
-  Source,
-  TargetGroupFacts,
+import {
+  type Desired,
+  type Evidence,
+  type HostKnowledge,
+  type Instance,
+  inForce,
+  type Observed,
+  type Scope,
+  type Source,
+  type TargetGroupFacts,
 } from '../decisions/model.ts';
 import { readSettings } from '../fleet/parameters.ts';
-import type { Config, Settings } from '../fleet/settings.ts';
+import type { Config } from '../fleet/settings.ts';
 import { renderConfig } from '../fleet/squid-conf.ts';
 import { parseReport } from '../host/report.ts';
 import { limits } from '../runtime/limits.ts';
@@ -38,6 +40,8 @@ export interface Memory {
   hosts: Map<string, Known>;
   heartbeats: Map<string, number>;
   registered: Map<string, number>;
+  /** Version of `status` that this run has read or written last. */
+  statusVersion: number;
 }
 
 export interface Observer {
@@ -54,7 +58,7 @@ export interface Observer {
 export function observer(engine: Engine, where: Where): Observer {
   const { aws, clock, prefix, timing } = engine;
   const { fleet, scope } = where;
-  const memory: Memory = { hosts: new Map(), heartbeats: new Map(), registered: new Map() };
+  const memory: Memory = { hosts: new Map(), heartbeats: new Map(), registered: new Map(), statusVersion: 0 };
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
   const readAt = new Map<Source, number>();
   const configs = new Map<string, Config>();
@@ -85,12 +89,19 @@ export function observer(engine: Engine, where: Where): Observer {
       else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
     },
     state: async () => {
-      stored = { ...(await state.status()), live: null, rollout: null };
+      const read = await state.status();
+      // Somebody else decided in between: what hosts have reported may have been overtaken, so they are asked
+      // again.
+      if (readAt.has('state') && read.version !== memory.statusVersion)
+        for (const [id, { kind }] of memory.hosts) if (kind === 'reported') memory.hosts.delete(id);
+      memory.statusVersion = read.version;
+      stored = { ...read, live: null, rollout: null };
     },
     targets: async () => {
-      const arn = settings()?.targetGroupArn;
+      const arn = inForce({ state: stored, desired })?.settings.targetGroupArn;
       if (arn === undefined) return;
-      if (targetGroup?.arn !== arn) {
+      // Read once a run, and again as long as there is something about it to mend.
+      if (targetGroup?.arn !== arn || targetGroup.problems.length > 0) {
         const [group, health] = await Promise.all([
           aws.targets.group(arn),
           aws.targets.health(arn).catch(noTargets),
@@ -153,9 +164,11 @@ export function observer(engine: Engine, where: Where): Observer {
 
   async function readWaiting(group: Group): Promise<void> {
     if (!hooks.has(group.name)) hooks.set(group.name, await aws.groups.hooks(group.name));
-    const unknown = group.instances.some(({ id, lifecycle }) => isWaiting(lifecycle) && !starts.has(id));
-    if (scope.kind === 'instance' || !unknown) return;
-    for (const [id, at] of await aws.groups.activityStarts(group.name)) starts.set(id, at);
+    const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
+    // One that came in may go out within the same run: its start is another one then.
+    for (const { id } of group.instances) if (!waiting.includes(id)) starts.delete(id);
+    if (scope.kind === 'instance' || waiting.every((id) => starts.has(id))) return;
+    for (const [id, at] of await aws.groups.activityStarts(group.name, waiting)) starts.set(id, at);
   }
 
   /** Live's and the rollout's config: desired itself when it is the same, else from the state. */
@@ -172,20 +185,18 @@ export function observer(engine: Engine, where: Where): Observer {
     stored = { ...stored, live, rollout };
   }
 
-  /** With broken parameters, target group and port come from live's settings. */
-  function settings(): Settings | undefined {
-    return stored.live?.settings ?? (desired.kind === 'config' ? desired.config.settings : undefined);
-  }
-
   async function readResults(commandId: string): Promise<void> {
     const at = clock.now();
     for (const { instance, state: ended, output, detail } of await aws.commands.results(commandId)) {
       const known = memory.hosts.get(instance);
       if (known?.kind !== 'asked' || known.commandId !== commandId || ended === 'pending') continue;
-      const report = ended === 'ended' ? parseReport(output) : `the command ended as ${detail}`;
-      if (typeof report === 'string')
-        memory.hosts.set(instance, { kind: 'unreachable', reason: `${report} (${detail})`, at });
-      else memory.hosts.set(instance, { kind: 'reported', report, at, sha256: known.sha256 });
+      if (ended === 'undelivered') {
+        memory.hosts.set(instance, { kind: 'unreachable', reason: `the command ended as ${detail}`, at });
+        continue;
+      }
+      const report = parseReport(output);
+      const evidence = typeof report === 'string' ? silent(known.mode, `${report} (${detail})`) : report;
+      memory.hosts.set(instance, { kind: 'reported', report: evidence, at, sha256: known.sha256 });
     }
   }
 
@@ -199,7 +210,7 @@ export function observer(engine: Engine, where: Where): Observer {
       zone,
       lifecycle,
       agentOnline: online.has(id),
-      target: target === undefined ? null : { state: target.state, reason: target.reason },
+      target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
       hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },
       startedAt: (mine ? where.startedAt : null) ?? starts.get(id) ?? null,
@@ -208,6 +219,11 @@ export function observer(engine: Engine, where: Where): Observer {
       registeredAt: memory.registered.get(id) ?? null,
     };
   }
+}
+
+/** A script that ran and reported nothing, killed by its time-out perhaps, proves nothing. */
+function silent(mode: Evidence['mode'], reason: string): Evidence {
+  return { mode, outcome: 'failed', phase: 'unknown', reason, running: null };
 }
 
 /** How long the snapshot's slow-changing parts may serve before an apply is decided upon them. */

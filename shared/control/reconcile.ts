@@ -2,14 +2,14 @@ import * as v from 'valibot';
 import { batches } from '../aws/pages.ts';
 import { decide } from '../decisions/decide.ts';
 import type { Scope } from '../decisions/model.ts';
-import { type Engine, fleetTag, parameterPath } from './engine.ts';
+import { type Engine, fleetTag, isFleetName, parameterPath } from './engine.ts';
 import type { Ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
 import { type Plan, plan } from './plan.ts';
 import { type Ended, run } from './run.ts';
 import { type FleetReport, fleetReport } from './status.ts';
 
-const fleetName = v.pipe(v.string(), v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/));
+const fleetName = v.pipe(v.string(), v.check(isFleetName, 'is no name of a fleet'));
 const ByHand = v.variant('mode', [
   v.strictObject({ fleet: fleetName, mode: v.literal('plan') }),
   v.strictObject({ fleet: fleetName, mode: v.literal('status') }),
@@ -43,7 +43,10 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
     case 'apply':
       return run(
         engine,
-        whole(data.fleet, { askAll: true, request: { mode: 'apply', force: data.force ?? false } }),
+        whole(data.fleet, {
+          askAll: true,
+          request: { mode: 'apply', force: data.force ?? false, at: engine.clock.now() },
+        }),
         until,
       );
     case 'sweep': {
@@ -57,7 +60,12 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
 /** Every fleet is looked at; one with work gets an invocation of its own, so that none delays another. */
 async function sweep(engine: Engine, time: number): Promise<Reconciled> {
   const tag = fleetTag(engine.prefix);
-  const fleets = [...new Set((await engine.aws.groups.tagged()).map(({ tags }) => tags[tag] ?? ''))].sort();
+  const names = [...new Set((await engine.aws.groups.tagged()).map(({ tags }) => tags[tag] ?? ''))].sort();
+  const fleets = names.filter(isFleetName);
+  for (const name of names.filter((it) => !isFleetName(it)))
+    engine.log('a group was left out', {
+      reason: `its tag ${tag} is ${JSON.stringify(name)}, no name of a fleet`,
+    });
   // Hosts are asked now and then, by the schedule's own time, so that nothing has to be remembered.
   const askAll = time % engine.askMs < engine.timing.sweepMs;
   const handedOver: string[] = [];
@@ -96,7 +104,7 @@ async function edited(
 ): Promise<Reconciled> {
   const root = parameterPath(engine.prefix, '').slice(0, -1);
   const fleet = detail.name.startsWith(root) ? detail.name.slice(root.length).split('/')[0] : undefined;
-  if (fleet === undefined || fleet === '') {
+  if (fleet === undefined || !isFleetName(fleet)) {
     engine.log('event ignored', { reason: `${detail.name} is no fleet's parameter` });
     return { ignored: `${detail.name} is no fleet's parameter` };
   }

@@ -25,22 +25,20 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
   const { clock } = engine;
   const eye = observer(engine, where);
   const seen = new Map<string, string>();
+  const done = new Map<string, number>();
   const since = where.startedAt ?? clock.now();
   let stale: Set<Source> = new Set();
-  for (let iteration = 0; iteration < limits.iterationsMax; iteration++) {
+  for (let turns = 0; turns < limits.actsMax; ) {
     const observed = await eye.observe(stale);
-    const steps = decide(observed);
+    const steps = decide(observed).map((step) => patient(step, observed, done));
     const acts = steps.filter(isAct);
-    if (acts.length > 0) {
-      const old = tooOld(eye, observed, acts);
-      if (old.length > 0) {
-        stale = new Set(old);
-        continue;
-      }
-    }
+    stale = new Set(tooOld(eye, observed, acts));
+    if (stale.size > 0) continue;
     report(engine, since, observed, steps, seen);
     if (acts.length > 0) {
+      turns++;
       stale = await act(engine, eye, observed, acts);
+      for (const it of acts) done.set(said(it), clock.now());
       // An event's instance whose action has been completed is Auto Scaling's from here on.
       if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
         return ended(observed, steps, false);
@@ -54,8 +52,21 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
     await clock.sleep(pollMs);
     stale = new Set(waits.flatMap(({ on }) => rereads[on]));
   }
-  throw new Error(`fleet ${where.fleet}: still something to do after ${limits.iterationsMax} looks`);
+  throw new Error(`fleet ${where.fleet}: still something to do after ${limits.actsMax} rounds of actions`);
 }
+
+/**
+ * What was done a moment ago and is asked for again has not shown its effect yet: a stale read, or a
+ * refusal. It waits like everything else, so that no loop goes round without a pause.
+ */
+function patient(step: Step, { now, timing }: Observed, done: Map<string, number>): Step {
+  const at = isAct(step) && step.instance !== null ? done.get(said(step)) : undefined;
+  if (at === undefined || now - at >= timing.pollMs) return step;
+  const reason = `${step.step} has not shown its effect yet`;
+  return { step: 'wait', instance: step.instance, on: 'state', pollMs: timing.pollMs, reason };
+}
+
+const said = ({ step, instance, reason }: Step): string => `${step} ${instance} ${reason}`;
 
 function ended(observed: Observed, steps: Step[], unfinished: boolean): Ended {
   const { fleet } = observed;
@@ -73,7 +84,7 @@ const rereads: Record<Source, Source[]> = {
   commands: ['commands'],
 };
 
-/** Parameters and state that an apply was decided upon may have moved while the agent came up. */
+/** What an action was decided upon may have moved while something else was waited for. */
 function tooOld(eye: Observer, { now }: Observed, acts: Act[]): Source[] {
   const sources = new Set<Source>(acts.flatMap(({ step }) => dependsOn[step]));
   return [...sources].filter((source) => now - eye.readAt(source) > freshMs);
@@ -82,12 +93,14 @@ function tooOld(eye: Observer, { now }: Observed, acts: Act[]): Source[] {
 const dependsOn: Record<Act['step'], Source[]> = {
   'store-config': ['parameters', 'state'],
   'write-status': ['parameters', 'state', 'groups'],
-  apply: ['parameters', 'state'],
+  // The next host of a rollout moves when the last one is healthy.
+  apply: ['parameters', 'state', 'targets'],
   ask: [],
-  register: ['groups'],
+  register: ['groups', 'state'],
   deregister: ['groups'],
   heartbeat: [],
-  complete: [],
+  // A new live config while the target got healthy is applied before the instance enters service.
+  complete: ['state'],
 };
 
 /** One line a decision: whatever is decided anew, not every look at the same wait; `ms` since the event. */

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import type { Parameters } from '../aws/parameters.ts';
 import type { Status } from '../decisions/model.ts';
 import type { Config, Settings } from '../fleet/settings.ts';
+import { nameOf } from '../fleet/squid-conf.ts';
 import { limits } from '../runtime/limits.ts';
 
 /** `/shoal-state/<fleet>/`: what the operator remembers, in Parameter Store and nowhere else. */
@@ -52,29 +53,36 @@ export function stateStore(parameters: Parameters, path: string): StateStore {
   return {
     status: () => read(),
     writeStatus: async (status, version) => {
-      const value = JSON.stringify(status);
+      let value = JSON.stringify(status);
       if (version === 0) return (await parameters.create(statusPath, value)) !== null;
-      const written = await parameters.put(statusPath, value);
+      let written = await parameters.put(statusPath, value);
       if (written === version + 1) return true;
-      // Parameter Store has no compare-and-set, so the other writer's decision is put back on top of ours.
-      const theirs = await parameters.get(`${statusPath}:${written - 1}`);
-      if (theirs !== null && theirs.value !== value) await parameters.put(statusPath, theirs.value);
-      return false;
+      // Parameter Store has no compare-and-set, so the newest decision of the others is put back on top.
+      for (let tries = 0; tries < limits.conflictsMax; tries++) {
+        const theirs = await parameters.get(`${statusPath}:${written - 1}`);
+        if (theirs === null || theirs.value === value) return false;
+        value = theirs.value;
+        const again = await parameters.put(statusPath, value);
+        if (again === written + 1) return false;
+        written = again;
+      }
+      throw new Error(`${statusPath} is written by others without an end`);
     },
-    config: async (sha256) => {
-      const parts = await parameters.below(`${path}config/${sha256}/`);
-      return decode(
-        parts.sort((a, b) => Number(a.name) - Number(b.name)).map(({ value }) => value),
-        sha256,
-      );
-    },
+    config: readConfig,
     storeConfig: async (config, versions) => {
-      const parts = encode(config, versions);
-      // One after another: Parameter Store takes three writes a second.
-      for (const [index, part] of parts.entries())
-        await parameters.create(`${path}config/${config.sha256}/${index}`, part);
+      if ((await readConfig(config.sha256)) !== null) return;
+      // All of them: what a run that died half-way left may belong to other versions of the same config. One
+      // after another, since Parameter Store takes three writes a second.
+      for (const [index, part] of encode(config, versions).entries())
+        await parameters.put(`${path}config/${config.sha256}/${index}`, part);
     },
   };
+
+  async function readConfig(sha256: string): Promise<Config | null> {
+    const parts = await parameters.below(`${path}config/${sha256}/`);
+    const inOrder = parts.sort((a, b) => Number(a.name) - Number(b.name)).map(({ value }) => value);
+    return decode(inOrder, sha256);
+  }
 }
 
 function parse(value: string): Status {
@@ -96,11 +104,12 @@ function encode({ file, settings, settingsHash }: Config, versions: Record<strin
   return text.match(new RegExp(`.{1,${limits.parameterBytesMax}}`, 'g')) ?? [];
 }
 
-/** Null when parts are missing: a config is whole or it is not there. */
+/** Null when parts are missing or of another writing: a config is whole or it is not there. */
 function decode(parts: string[], sha256: string): Config | null {
   try {
     const stored = JSON.parse(gunzipSync(Buffer.from(parts.join(''), 'base64')).toString()) as Stored;
     const { file, settings, settingsHash } = stored;
+    if (nameOf(file) !== sha256) return null;
     return { sha256, file, settings, settingsHash };
   } catch {
     return null;

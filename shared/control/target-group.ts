@@ -26,7 +26,6 @@ export function preflight(
   ];
   return {
     arn: group.arn,
-    port: group.port,
     deregistrationDelayMs: group.deregistrationDelayMs,
     problems: checks.filter(([fits]) => !fits).map(([, problem]) => problem),
   };

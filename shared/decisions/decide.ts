@@ -11,8 +11,10 @@ import { terminating } from './terminating.ts';
  */
 export function decide(observed: Observed): Step[] {
   const fleet = decideFleet(observed);
-  // What is written comes first: no host is touched on an intent that nobody could read afterwards.
-  if (fleet.writes.length > 0) return fleet.writes;
+  // What is written comes first: no host is touched on an intent that nobody could read afterwards. A drain
+  // depends on none of it, and writes nothing.
+  const drains = observed.scope.kind === 'instance' && observed.scope.transition === 'terminate';
+  if (fleet.writes.length > 0 && !drains) return fleet.writes;
   return [...fleet.waits, ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance))];
 }
 
@@ -42,7 +44,12 @@ function inScope({ scope, instances, timing }: Observed): Instance[] {
   if (scope.kind === 'fleet') return instances;
   // A storm is a batch: from a few on, the sweep brings all of them along with far fewer calls.
   if (instances.filter(waits).length >= timing.stormInstances) return [];
-  return instances.filter(({ id, lifecycle }) => id === scope.instance && lifecycle !== 'InService');
+  return instances.filter(
+    ({ id, lifecycle }) =>
+      id === scope.instance &&
+      lifecycle !== 'InService' &&
+      lifecycle.includes('Terminating') === (scope.transition === 'terminate'),
+  );
 }
 
 /** Few instances wait and this one's event came in a moment ago. */

@@ -60,7 +60,7 @@ function awaitTraffic(observed: Observed, instance: Instance): Step {
   if (targetGroup === null) return hold(observed, instance, 'the target group does not exist');
   if (targetGroup.problems.length > 0) return hold(observed, instance, targetGroup.problems.join('; '));
   if (target === null || target.state.endsWith('draining'))
-    return { step: 'register', instance: id, reason: 'proven' };
+    return beat(observed, instance) ?? { step: 'register', instance: id, reason: 'proven' };
   if (target.state === 'healthy' && hook !== null)
     return complete(instance, 'CONTINUE', 'proven, registered and healthy');
   if (target.state === 'unused') return hold(observed, instance, `its target is unused: ${target.reason}`);
@@ -68,7 +68,13 @@ function awaitTraffic(observed: Observed, instance: Instance): Step {
     (other) => other.id !== id && other.target?.state === 'healthy',
   );
   const since = instance.registeredAt ?? instance.startedAt;
-  if (othersHealthy && since !== null && observed.now - since > observed.timing.healthyBudgetMs)
+  // `initial` is no verdict, however long ago the launch began: the target may have been registered just now.
+  if (
+    target.state === 'unhealthy' &&
+    othersHealthy &&
+    since !== null &&
+    observed.now - since > observed.timing.healthyBudgetMs
+  )
     return complete(instance, 'ABANDON', `its target stays ${target.state}: ${target.reason}`);
   const reason = `waiting for its target, ${target.state}`;
   return beat(observed, instance) ?? wait(observed, instance, 'targets', reason);

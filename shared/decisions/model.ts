@@ -30,8 +30,6 @@ export interface Evidence {
   phase: string;
   reason: string;
   running: string | null;
-  serving: boolean;
-  probe: 'ok' | 'failed' | 'none';
   connections?: number | undefined;
   /** Epoch seconds, by the host's clock. */
   drainingSince?: number | undefined;
@@ -56,7 +54,7 @@ export interface Instance {
   /** As Auto Scaling names it: `Pending:Wait`, `InService`, … */
   lifecycle: string;
   agentOnline: boolean;
-  target: { state: string; reason: string } | null;
+  target: { state: string; reason: string; port: number } | null;
   host: HostKnowledge;
   /** The hook it waits in, null when it waits in none of the fleet's. */
   hook: { name: string; heartbeatMs: number } | null;
@@ -74,7 +72,6 @@ export type Desired =
 
 export interface TargetGroupFacts {
   arn: string;
-  port: number;
   deregistrationDelayMs: number;
   /** Whatever makes it unfit to register with, in words; empty when it is fit. */
   problems: string[];
@@ -94,12 +91,18 @@ export interface Timing {
 
 /** Where an event says to look. */
 export type Scope =
-  | { kind: 'instance'; instance: string }
+  | {
+      kind: 'instance';
+      instance: string;
+      /** What its event tells of: a launch's event is nobody's word on a termination. */
+      transition: 'launch' | 'terminate';
+    }
   | {
       kind: 'fleet';
       /** Ask every host, whatever AWS says of it. */
       askAll: boolean;
-      request: { mode: 'apply'; force: boolean } | null;
+      /** Asked for by hand, and when. */
+      request: { mode: 'apply'; force: boolean; at: number } | null;
       /** An instance that began to come or go a moment ago is left to its own event's handler. */
       leaveYoung: boolean;
     };
@@ -167,6 +170,11 @@ export interface Goal {
   intent: Intent;
   may: boolean;
   reason: string;
+}
+
+/** The configuration that says where the fleet listens and registers; with broken parameters, live's. */
+export function inForce({ state, desired }: Pick<Observed, 'state' | 'desired'>): Config | null {
+  return state.live ?? state.rollout ?? (desired.kind === 'config' ? desired.config : null);
 }
 
 export function isAct(step: Step): step is Act {

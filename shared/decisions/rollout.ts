@@ -31,58 +31,36 @@ export function decideFleet(observed: Observed): FleetDecision {
 
 /** No state yet: the fleet's first config is whatever its parameters render to. */
 function first(observed: Observed): FleetDecision {
-  const blocked = notReady(observed);
-  if (blocked !== null) return blocked;
-  if (observed.instances.length === 0) return quiet('no instances yet');
-  return start(observed, { epoch: observed.now }, 'the first configuration of this fleet');
+  const { desired, instances, now } = observed;
+  if (desired.kind === 'mistakes') return quiet(`parameters broken: ${mistakes(desired.mistakes)}`);
+  const unsettled = settling(observed);
+  if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
+  if (instances.length === 0) return quiet('no instances yet');
+  return start(observed, { epoch: now }, 'the first configuration of this fleet');
 }
 
 function steady(observed: Observed, status: Status): FleetDecision {
-  const { desired, state, scope } = observed;
+  const { state, scope } = observed;
   const { live } = state;
-  const stay = (says: string): FleetDecision => ({
-    ...quiet(says),
+  const stay: FleetDecision = {
+    ...quiet('all on live'),
     ask: scope.kind === 'fleet' && (scope.askAll || isYoung(observed, status)),
     launch: live && liveGoal(observed, status, live, 'live'),
     // Paused: watched and reported, and launches get live, but nothing in service is changed.
     goal: () => live && { ...liveGoal(observed, status, live, 'live'), may: !isPaused(observed) },
-  });
+  };
   if (live === null && status.live !== undefined)
-    return stay(`the stored configuration ${short(status.live.sha256)} cannot be read`);
-  if (desired.kind === 'mistakes') return stay(`parameters broken: ${mistakes(desired.mistakes)}`);
-  const unsettled = settling(observed);
-  if (unsettled !== null) return { ...stay('an edit is settling'), waits: [unsettled] };
-  const { rejected, ...withoutRejected } = status;
-  const { config } = desired;
-  if (config.sha256 === status.live?.sha256) {
-    if (rejected === undefined || rejected.settings === config.settingsHash) return stay('all on live');
-    return { ...stay(''), writes: [write(withoutRejected, 'the rejected parameters are gone')] };
-  }
-  const asked = scope.kind === 'fleet' ? scope.request : null;
-  if (rejected?.settings === config.settingsHash && asked === null)
-    return stay(`rejected on ${rejected.instance}: ${rejected.reason}`);
-  const refused = live === null ? [] : guards(live.settings, config.settings);
-  const standing = refused.filter(({ liftedByForce }) => !(liftedByForce && asked?.force === true));
-  if (standing.length > 0) return stay(`refused: ${standing.map(({ reason }) => reason).join('; ')}`);
-  if (isPaused(observed)) return stay('paused: an edit waits');
-  if (scope.kind === 'instance' && live !== null) return stay('an edit waits for the next reconcile');
-  return start(observed, withoutRejected, `desired is ${short(config.sha256)}`);
+    return { ...stay, says: `the stored configuration ${short(status.live.sha256)} cannot be read` };
+  return edit(observed, status, stay);
 }
 
 function rolling(observed: Observed, status: Status): FleetDecision {
-  const { desired, state, scope } = observed;
+  const { state, scope } = observed;
   const rollout = status.rollout as NonNullable<Status['rollout']>;
   if (rollout.build > observed.build) return quiet('a newer build of Shoal leads this rollout');
-  if (scope.kind === 'fleet' && desired.kind === 'config' && desired.config.sha256 !== rollout.sha256) {
-    const unsettled = settling(observed);
-    if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
-    const refused = state.live === null ? [] : guards(state.live.settings, desired.config.settings);
-    if (refused.length === 0) return start(observed, status, 'the parameters were edited again');
-  }
   const config = state.rollout;
-  if (config === null) return quiet(`the stored configuration ${short(rollout.sha256)} cannot be read`);
-  const intent: Intent = { epoch: status.epoch, version: state.version, rank: 1 };
-  const goal: Goal = { config, intent, may: true, reason: `rollout of ${short(config.sha256)}` };
+  if (config === null)
+    return edit(observed, status, quiet(`the stored configuration ${short(rollout.sha256)} cannot be read`));
   const failure = observed.instances.find((instance) => condemns(observed, instance, config));
   if (failure !== undefined) return reject(observed, status, config, failure);
   const members = observed.instances.filter(isReachableMember);
@@ -98,39 +76,73 @@ function rolling(observed: Observed, status: Status): FleetDecision {
   }
   // Paused stops at the next boundary, never half-way through a host.
   const mover = isPaused(observed) ? null : nextMover(members, done, rollout);
+  const intent: Intent = { epoch: status.epoch, version: state.version, rank: 1 };
+  const goal: Goal = { config, intent, may: true, reason: `rollout of ${short(config.sha256)}` };
   const behind = state.live && liveGoal(observed, status, state.live, 'live, its turn comes');
-  return {
-    ...quiet(
-      `${isPaused(observed) ? 'paused, ' : ''}rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`,
-    ),
+  const paused = isPaused(observed) ? 'paused, ' : '';
+  return edit(observed, status, {
+    ...quiet(`${paused}rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`),
     ask: scope.kind === 'fleet',
     launch: behind ?? goal,
     goal: (instance) => {
       if (done.includes(instance) || instance === mover) return goal;
       return behind && { ...behind, may: false };
     },
-  };
+  });
 }
 
 /** Rejected: every host that has, or may have, the new config goes back to live, and only that. */
 function reversal(observed: Observed, status: Status): FleetDecision {
-  const { live } = observed.state;
+  const { scope, state, instances } = observed;
+  const { live } = state;
   const { rollout: _, ...rest } = status;
   if (live === null)
     return {
       ...quiet('the first configuration was rejected'),
       writes: [write(rest, 'there is no live configuration to go back to')],
     };
-  const members = observed.instances.filter(isReachableMember);
-  if (members.every((member) => isProven(member, live.sha256)))
+  const members = instances.filter(isReachableMember);
+  const back = members.length > 0 && members.every((member) => isProven(member, live.sha256));
+  if (scope.kind === 'fleet' && back)
     return { ...quiet('reversed'), writes: [write(rest, 'live is proven everywhere again')] };
   const goal = liveGoal(observed, status, live, `back to live: ${status.rejected?.reason ?? ''}`);
-  return {
+  return edit(observed, status, {
     ...quiet(`going back to ${short(live.sha256)}`),
-    ask: observed.scope.kind === 'fleet',
+    ask: scope.kind === 'fleet',
     launch: goal,
     goal: () => goal,
-  };
+  });
+}
+
+/**
+ * What the parameters ask for beyond what is under way: a new rollout where they may have one, else `stay`
+ * with the reason why not.
+ */
+function edit(observed: Observed, status: Status, stay: FleetDecision): FleetDecision {
+  const { desired, state, scope } = observed;
+  if (desired.kind === 'mistakes')
+    return { ...stay, says: `parameters broken: ${mistakes(desired.mistakes)}` };
+  const { config } = desired;
+  const { rejected, ...withoutRejected } = status;
+  const isRejected = rejected?.settings === config.settingsHash;
+  if (config.sha256 === (status.rollout ?? status.live)?.sha256) {
+    if (status.rollout !== undefined || rejected === undefined || isRejected) return stay;
+    return { ...stay, writes: [write(withoutRejected, 'the rejected parameters are gone')] };
+  }
+  const unsettled = settling(observed);
+  if (unsettled !== null) return { ...stay, says: 'an edit is settling', waits: [unsettled] };
+  const asked = scope.kind === 'fleet' ? scope.request : null;
+  // Asking lifts a rejection that was there before, and is no reason to try again what it has just caused.
+  if (isRejected && (asked === null || rejected.at > asked.at))
+    return { ...stay, says: `rejected on ${rejected.instance}: ${rejected.reason}` };
+  const refused = state.live === null ? [] : guards(state.live.settings, config.settings);
+  const standing = refused.filter(({ liftedByForce }) => !(liftedByForce && asked?.force === true));
+  if (standing.length > 0)
+    return { ...stay, says: `refused: ${standing.map(({ reason }) => reason).join('; ')}` };
+  if (isPaused(observed)) return { ...stay, says: 'paused: an edit waits' };
+  if (scope.kind === 'instance' && state.live !== null)
+    return { ...stay, says: 'an edit waits for the next reconcile' };
+  return start(observed, withoutRejected, `desired is ${short(config.sha256)}`);
 }
 
 function start(observed: Observed, status: Status, reason: string): FleetDecision {
@@ -209,15 +221,6 @@ function zonesInTurn(members: Instance[]): Instance[] {
     .map(({ member }) => member);
 }
 
-/** Null when a rollout could start from the parameters as they are. */
-function notReady(observed: Observed): FleetDecision | null {
-  const { desired } = observed;
-  if (desired.kind === 'mistakes') return quiet(`parameters broken: ${mistakes(desired.mistakes)}`);
-  const unsettled = settling(observed);
-  if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
-  return null;
-}
-
 /** Half an edit is never taken up: parameters rest for a moment before they count. */
 function settling({ desired, now, timing }: Observed): Step | null {
   const left = desired.editedAt + timing.debounceMs - now;
@@ -244,8 +247,9 @@ function isYoung({ now, timing }: Observed, { live }: Status): boolean {
   return live !== undefined && now - live.since < 2 * timing.sweepMs;
 }
 
-function isReachableMember({ lifecycle, agentOnline, host }: Instance): boolean {
-  return lifecycle === 'InService' && agentOnline && host.kind !== 'unreachable';
+/** Whoever has to be proven: a host that an agent answers for counts, whatever became of a single command. */
+function isReachableMember({ lifecycle, agentOnline }: Instance): boolean {
+  return lifecycle === 'InService' && agentOnline;
 }
 
 export function isProven({ host }: Instance, sha256: string): boolean {

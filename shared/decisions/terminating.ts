@@ -21,7 +21,10 @@ export function terminating(observed: Observed, instance: Instance): Step {
   }
   const elapsed = now - (drainingSince(instance) ?? now);
   const longest = Math.max(targetGroup?.deregistrationDelayMs ?? 0, timing.lagMs);
-  if (elapsed >= longest) return complete(instance, 'CONTINUE', 'the deregistration delay has passed');
+  // A run that takes the drain up late lets the host say first since when it drains.
+  const unanswered = instance.agentOnline && (host.kind === 'unknown' || host.kind === 'asked');
+  if (elapsed >= longest && !unanswered)
+    return complete(instance, 'CONTINUE', 'the deregistration delay has passed');
   const connections = host.kind === 'reported' ? host.report.connections : undefined;
   if (connections === 0 && elapsed >= timing.lagMs)
     return complete(instance, 'CONTINUE', 'no client is connected any more');

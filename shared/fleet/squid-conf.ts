@@ -15,6 +15,12 @@ export function renderConfig(settings: Settings): Config {
   return { sha256, file, settings, settingsHash: settingsHash(settings) };
 }
 
+/** The name that a whole file has by its own bytes; null when it carries no marker. */
+export function nameOf(file: string): string | null {
+  const marker = /sha256-([0-9a-f]{64})-w/.exec(file)?.[1];
+  return marker === undefined ? null : hash(file.replace(marker, zeroHash));
+}
+
 /** The file as a command carries it. */
 export function encodeConfig(file: string): string {
   return gzipSync(file, { level: 9 }).toString('base64');

@@ -1,6 +1,8 @@
 /** Every cap and budget of the operator, with its unit in its name. Hitting one is reported, never silent. */
 export const limits = {
   pagesMax: 200,
+  /** Pages of 100 scaling activities that are searched for the start of an instance. */
+  activityPagesMax: 10,
   /** SendCommand takes 50 instance ids (AWS). */
   commandInstancesMax: 50,
   /** Until the agent has taken the command; 30 is AWS's minimum. */
@@ -9,8 +11,8 @@ export const limits = {
   commandExecutionSeconds: 120,
   /** A standard parameter's value (AWS). */
   parameterBytesMax: 4096,
-  /** GetParameters takes 10 names (AWS). */
-  parametersMax: 10,
+  /** Others' writes of `status` between two of ours, one after another. */
+  conflictsMax: 20,
   /** DescribeInstanceInformation takes 50 ids a filter (AWS). */
   agentInstancesMax: 50,
   /** RegisterTargets and DeregisterTargets, in batches of a size the service is known to take. */
@@ -29,6 +31,8 @@ export const limits = {
   retrySeconds: 15,
   /** What a function keeps back of its own time, to stop cleanly. */
   stopMarginSeconds: 10,
-  /** Iterations of one run; a loop that decides the same action for ever stops here. */
-  iterationsMax: 10_000,
+  /** Looks of one run that led to an action; a loop that never comes to rest stops here, loudly. */
+  actsMax: 2_000,
+  connectionTimeoutSeconds: 3,
+  requestTimeoutSeconds: 20,
 } as const;

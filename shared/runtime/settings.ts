@@ -16,6 +16,7 @@ const Environment = v.object({
   SHOAL_DOCUMENT: v.optional(v.string(), 'shoal-apply'),
   SHOAL_DEBOUNCE_SECONDS: seconds('3'),
   SHOAL_ASK_SECONDS: seconds('300'),
+  SHOAL_SWEEP_SECONDS: seconds('60'),
   SHOAL_BALANCER_LAG_SECONDS: seconds('120'),
   SHOAL_POLL_SECONDS: seconds('10'),
 });
@@ -48,7 +49,6 @@ export function readRuntimeSettings(environment: Record<string, string | undefin
     askMs: data.SHOAL_ASK_SECONDS,
     lagMs: data.SHOAL_BALANCER_LAG_SECONDS,
     pollMs: data.SHOAL_POLL_SECONDS,
-    // The schedule ticks every minute; hosts asked more often than that means a faster schedule too.
-    sweepMs: Math.min(60_000, data.SHOAL_ASK_SECONDS / 4),
+    sweepMs: data.SHOAL_SWEEP_SECONDS,
   };
 }

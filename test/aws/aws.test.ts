@@ -153,7 +153,7 @@ test('takes the start of the newest activity that names an instance', async () =
       activity('Launching a new EC2 instance.  Status Reason: no capacity', 9_000),
     ],
   });
-  expect(await groups.activityStarts('demo')).toEqual(new Map([['i-0a1', 9_000]]));
+  expect(await groups.activityStarts('demo', ['i-0a1'])).toEqual(new Map([['i-0a1', 9_000]]));
 });
 
 test('finds all groups of a fleet by its tag', async () => {

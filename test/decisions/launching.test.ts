@@ -26,7 +26,7 @@ test('applies live with the intent of the state it was read from', () => {
 
 test('gives a launch live and not an edit that nothing has proven', () => {
   const observed = world([comingIn('i-1')], {
-    scope: { kind: 'instance', instance: 'i-1' },
+    scope: { kind: 'instance', instance: 'i-1', transition: 'launch' },
     desired: { kind: 'config', config: edited, editedAt: now - 60_000 },
   });
   expect(only(observed)).toMatchObject({ step: 'apply', config: { sha256: good.sha256 } });
@@ -54,7 +54,7 @@ test('registers only what has been proven', () => {
 
 test('continues only once the balancer finds it healthy', () => {
   const at = (state: string) =>
-    only(world([comingIn('i-1', { host: runs(good), target: { state, reason: '' } })]));
+    only(world([comingIn('i-1', { host: runs(good), target: { state, reason: '', port: 3128 } })]));
   expect(at('initial')).toMatchObject({ step: 'wait', on: 'targets' });
   expect(at('unhealthy')).toMatchObject({ step: 'wait', on: 'targets' });
   expect(at('draining')).toMatchObject({ step: 'register' });
@@ -62,7 +62,7 @@ test('continues only once the balancer finds it healthy', () => {
 });
 
 test('holds with heartbeats what a new machine could not cure', () => {
-  const target = { state: 'unused', reason: 'Target.NotInUse' };
+  const target = { state: 'unused', reason: 'Target.NotInUse', port: 3128 };
   const old = { heartbeatAt: now - 300_000 };
   const held = [
     world([comingIn('i-1', { ...old, host: runs(good), target })]),
@@ -111,7 +111,7 @@ test('holds a launch when the file is rejected and nobody runs it yet', () => {
 test('abandons a target that stays unhealthy only while others are healthy', () => {
   const stuck = comingIn('i-1', {
     host: runs(good),
-    target: { state: 'unhealthy', reason: '' },
+    target: { state: 'unhealthy', reason: '', port: 3128 },
     registeredAt: now - 901_000,
     startedAt: now - 950_000,
   });
@@ -121,7 +121,9 @@ test('abandons a target that stays unhealthy only while others are healthy', () 
 
 test('leaves a storm to the sweep, which takes all of them', () => {
   const storm = ['i-1', 'i-2', 'i-3'].map((id) => comingIn(id));
-  expect(decide(world(storm, { scope: { kind: 'instance', instance: 'i-1' } }))).toEqual([]);
+  expect(
+    decide(world(storm, { scope: { kind: 'instance', instance: 'i-1', transition: 'launch' } })),
+  ).toEqual([]);
   const sweep = { kind: 'fleet', askAll: false, request: null, leaveYoung: true } as const;
   expect(decide(world(storm, { scope: sweep })).map(({ step }) => step)).toEqual(['apply', 'apply', 'apply']);
 });
@@ -139,7 +141,7 @@ test('prepares a machine for the warm pool without registering it', () => {
 
 test('starts a new fleet on its first parameters, status before any host', () => {
   const none = { status: null, version: 0, live: null, rollout: null };
-  const scope = { kind: 'instance', instance: 'i-1' } as const;
+  const scope = { kind: 'instance', instance: 'i-1', transition: 'launch' } as const;
   expect(decide(world([comingIn('i-1')], { state: none, scope })).map(({ step }) => step)).toEqual([
     'store-config',
     'write-status',
@@ -159,4 +161,23 @@ test('tells a stored configuration that cannot be read from none', () => {
     step: 'wait',
     reason: expect.stringContaining('cannot be read'),
   });
+});
+
+test('a target that was registered a moment ago is waited for, however old the launch', () => {
+  const mended = comingIn('i-1', {
+    host: runs(good),
+    target: { state: 'initial', reason: '', port: 3128 },
+    startedAt: now - 3_600_000,
+  });
+  expect(only(world([mended, instance('i-2')]))).toMatchObject({ step: 'wait', on: 'targets' });
+});
+
+test('an event of a launch is no word on a termination', () => {
+  const leaving = comingIn('i-1', {
+    lifecycle: 'Terminating:Wait',
+    hook: { name: 'shoal-terminate', heartbeatMs: 300_000 },
+  });
+  expect(
+    decide(world([leaving], { scope: { kind: 'instance', instance: 'i-1', transition: 'launch' } })),
+  ).toEqual([]);
 });

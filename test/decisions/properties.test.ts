@@ -26,7 +26,7 @@ const anyInstance = fc.record({
   target: fc.constantFrom(
     null,
     ...['initial', 'healthy', 'unhealthy', 'unused', 'draining', 'unavailable', 'unhealthy.draining'].map(
-      (state) => ({ state, reason: '' }),
+      (state) => ({ state, reason: '', port: 3128 }),
     ),
   ),
   host: fc.constantFrom(
@@ -84,7 +84,10 @@ const anyWorld = fc
     return {
       ...base,
       desired: it.desired,
-      scope: { ...whole, request: it.force === null ? null : { mode: 'apply' as const, force: it.force } },
+      scope: {
+        ...whole,
+        request: it.force === null ? null : { mode: 'apply' as const, force: it.force, at: now },
+      },
       targetGroup: it.target ? base.targetGroup : null,
       state: it.status
         ? {

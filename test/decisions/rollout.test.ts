@@ -6,6 +6,7 @@ import {
   config,
   edited,
   failed,
+  goingOut,
   good,
   instance,
   now,
@@ -31,9 +32,12 @@ test('does nothing when everything is as it should be', () => {
 });
 
 test('starts a rollout by writing the config, then the status', () => {
-  const observed = world([instance('i-1'), instance('i-2', { target: { state: 'unhealthy', reason: '' } })], {
-    desired: desired(),
-  });
+  const observed = world(
+    [instance('i-1'), instance('i-2', { target: { state: 'unhealthy', reason: '', port: 3128 } })],
+    {
+      desired: desired(),
+    },
+  );
   expect(steps(observed)).toEqual(['store-config', 'write-status']);
   expect(status(observed)).toEqual({
     ...onLive,
@@ -66,7 +70,10 @@ test('moves one host at a time, the canary first', () => {
 });
 
 test('waits with the next until the last is healthy again', () => {
-  const sick = instance('i-1', { host: runs(edited), target: { state: 'unhealthy', reason: '' } });
+  const sick = instance('i-1', {
+    host: runs(edited),
+    target: { state: 'unhealthy', reason: '', port: 3128 },
+  });
   const next = instance('i-2', { host: runs(good, false) });
   expect(steps(rollingOut([sick, next]))).toEqual(['wait i-1', 'nothing i-2']);
 });
@@ -97,7 +104,7 @@ test('writes live only when every reachable host in service is proven', () => {
 
 test('never writes live from a look at one instance', () => {
   const observed = rollingOut([instance('i-1', { host: runs(edited) })], {
-    scope: { kind: 'instance', instance: 'i-1' },
+    scope: { kind: 'instance', instance: 'i-1', transition: 'launch' },
   });
   expect(status(observed)).toBeNull();
 });
@@ -146,7 +153,7 @@ test('does not try a rejected config again by itself', () => {
   };
   const state = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
   expect(status(world([instance('i-1')], { desired: desired(), state }))).toBeNull();
-  const scope = { ...whole, request: { mode: 'apply', force: false } } as const;
+  const scope = { ...whole, request: { mode: 'apply', force: false, at: now } } as const;
   expect(status(world([instance('i-1')], { desired: desired(), state, scope }))).toMatchObject({
     rollout: { sha256: edited.sha256 },
   });
@@ -189,7 +196,7 @@ test('keeps what runs while the parameters are broken', () => {
 test('refuses an edit that cuts most clients off, unless forced', () => {
   const narrow = config('172.31.0.0/26');
   expect(status(world([instance('i-1')], { desired: desired(narrow) }))).toBeNull();
-  const scope = { ...whole, request: { mode: 'apply', force: true } } as const;
+  const scope = { ...whole, request: { mode: 'apply', force: true, at: now } } as const;
   expect(status(world([instance('i-1')], { desired: desired(narrow), scope }))).toMatchObject({
     rollout: { forced: true },
   });
@@ -229,4 +236,61 @@ test('a launch in the middle of a rollout gets live', () => {
     { step: 'apply', instance: 'i-9', config: { sha256: good.sha256 } },
     { step: 'ask', instance: 'i-1' },
   ]);
+});
+
+test('a host whose command came to nothing keeps live from being written', () => {
+  const lost = { kind: 'unreachable', reason: 'DeliveryTimedOut', at: now } as const;
+  const hosts = [instance('i-1', { host: runs(edited) }), instance('i-2', { host: lost })];
+  expect(status(rollingOut(hosts))).toBeNull();
+});
+
+test('a look at one instance ends no reversal', () => {
+  const rejected = {
+    sha256: edited.sha256,
+    settings: edited.settingsHash,
+    instance: 'i-1',
+    reason: 'x',
+    at: now,
+  };
+  const scope = { kind: 'instance', instance: 'i-9', transition: 'launch' } as const;
+  const unasked = [instance('i-1', { agentOnline: false }), comingIn('i-9')];
+  expect(status(rollingOut(unasked, { scope }, { rejected }))).toBeNull();
+});
+
+test('a good edit is taken up while a host cannot go back', () => {
+  const rejected = {
+    sha256: edited.sha256,
+    settings: edited.settingsHash,
+    instance: 'i-1',
+    reason: 'x',
+    at: now,
+  };
+  const third = config('172.31.0.0/24,172.31.8.0/24');
+  const stuck = instance('i-1', { host: failed(good, { outcome: 'unable', reason: 'disk full' }) });
+  expect(status(rollingOut([stuck], { desired: desired(third) }, { rejected }))).toMatchObject({
+    rollout: { sha256: third.sha256 },
+  });
+});
+
+test('asking by hand lifts an older rejection, not the one it has caused', () => {
+  const at = (when: number) => {
+    const rejected = {
+      sha256: edited.sha256,
+      settings: edited.settingsHash,
+      instance: 'i-1',
+      reason: 'x',
+      at: when,
+    };
+    const state = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
+    const scope = { ...whole, request: { mode: 'apply', force: false, at: now } } as const;
+    return status(world([instance('i-1')], { desired: desired(), state, scope }));
+  };
+  expect(at(now - 1)).toMatchObject({ rollout: { sha256: edited.sha256 } });
+  expect(at(now + 1)).toBeNull();
+});
+
+test('a drain writes no state, whatever there is to write', () => {
+  const scope = { kind: 'instance', instance: 'i-1', transition: 'terminate' } as const;
+  const none = { status: null, version: 0, live: null, rollout: null };
+  expect(steps(world([goingOut('i-1')], { scope, state: none }))).toEqual(['ask i-1']);
 });

@@ -4,7 +4,7 @@ import type { HostKnowledge, Instance } from '../../shared/decisions/model.ts';
 import { evidence, goingOut, now, world } from './worlds.ts';
 
 const step = (change: Partial<Instance>) => decide(world([goingOut('i-1', change)]))[0]!;
-const draining = { target: { state: 'draining', reason: '' } };
+const draining = { target: { state: 'draining', reason: '', port: 3128 } };
 const counted = (connections: number, secondsAgo: number): HostKnowledge => ({
   kind: 'reported',
   report: evidence({ mode: 'connections', connections, drainingSince: (now - secondsAgo * 1000) / 1000 }),
@@ -13,8 +13,12 @@ const counted = (connections: number, secondsAgo: number): HostKnowledge => ({
 });
 
 test('deregisters first', () => {
-  expect(step({ target: { state: 'healthy', reason: '' } })).toMatchObject({ step: 'deregister' });
-  expect(step({ target: { state: 'initial', reason: '' } })).toMatchObject({ step: 'deregister' });
+  expect(step({ target: { state: 'healthy', reason: '', port: 3128 } })).toMatchObject({
+    step: 'deregister',
+  });
+  expect(step({ target: { state: 'initial', reason: '', port: 3128 } })).toMatchObject({
+    step: 'deregister',
+  });
 });
 
 test('asks the host how many clients are left', () => {
@@ -49,7 +53,7 @@ test('waits the whole delay out when the agent is dead', () => {
 });
 
 test('continues at once when the host is gone', () => {
-  expect(step({ target: { state: 'unused', reason: 'Target.InvalidState: …' } })).toMatchObject({
+  expect(step({ target: { state: 'unused', reason: 'Target.InvalidState: …', port: 3128 } })).toMatchObject({
     step: 'complete',
     result: 'CONTINUE',
   });
@@ -59,4 +63,10 @@ test('sends a heartbeat when a third of the hook has passed', () => {
   expect(step({ ...draining, heartbeatAt: now - 100_000, host: counted(2, 100) })).toMatchObject({
     step: 'heartbeat',
   });
+});
+
+test('a drain taken up late asks the host before it ends it', () => {
+  const late = { ...draining, startedAt: now - 900_000, heartbeatAt: now };
+  expect(step(late)).toMatchObject({ step: 'ask', mode: 'connections' });
+  expect(step({ ...late, heartbeatAt: now, host: counted(1, 5) })).toMatchObject({ step: 'wait' });
 });

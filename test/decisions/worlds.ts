@@ -35,8 +35,6 @@ export function evidence(change: Partial<Evidence> = {}): Evidence {
     phase: 'done',
     reason: '',
     running: good.sha256,
-    serving: true,
-    probe: 'none',
     ...change,
   };
 }
@@ -66,7 +64,7 @@ export function instance(id: string, change: Partial<Instance> = {}): Instance {
     zone: 'ap-northeast-1a',
     lifecycle: 'InService',
     agentOnline: true,
-    target: { state: 'healthy', reason: '' },
+    target: { state: 'healthy', reason: '', port: 3128 },
     host: { kind: 'unknown' },
     hook: null,
     startedAt: null,
@@ -120,7 +118,7 @@ export function world(instances: Instance[], change: Partial<Observed> = {}): Ob
     instances,
     desired: { kind: 'config', config: good, editedAt: now - 86_400_000 },
     state: { status: onLive, version: 3, live: good, rollout: null },
-    targetGroup: { arn, port: 3128, deregistrationDelayMs: 300_000, problems: [] },
+    targetGroup: { arn, deregistrationDelayMs: 300_000, problems: [] },
     ...change,
   };
 }

@@ -238,3 +238,44 @@ test('a malformed call by hand says what it expected', async () => {
   const answer = await region.invoke({ fleet: 'demo', mode: 'aply' });
   expect(JSON.stringify(answer)).toMatch(/"plan\\" \| \\"apply\\"/);
 });
+
+test('a config that makes hosts fall silent is rejected, and never live', async () => {
+  region = await virtualRegion({ capacity: 3 });
+  await region.settled();
+  const before = liveHash();
+  for (const id of [...region.hosts.machines.keys()].sort().slice(1)) region.hosts.behave(id, 'silent');
+  region.put('allowed-cidrs', wide);
+  await region.until('it is rejected', () => region.status()?.rejected !== undefined);
+  expect(liveHash()).toBe(before);
+});
+
+test('an apply by hand of what fails tries once', async () => {
+  region = await virtualRegion();
+  await region.settled();
+  region.hosts.behave('*', 'dies');
+  region.put('allowed-cidrs', wide);
+  await region.until(
+    'it is rejected',
+    () => region.status()?.rejected !== undefined && region.status()?.rollout === undefined,
+  );
+  region.logs.length = 0;
+  const answer = await region.invoke({ fleet: 'demo', mode: 'apply' });
+  expect(answer.says).toContain('rejected on');
+  expect(
+    region.logs.filter(({ step, function: name }) => name === 'reconcile' && step === 'write-status').length,
+  ).toBeLessThanOrEqual(4);
+});
+
+test('an edit that became live during a launch is on it before it serves', async () => {
+  region = await virtualRegion({ capacity: 1, pace: 'real' });
+  await region.settled();
+  const before = liveHash();
+  region.capacity(2);
+  await region.until('it is registered', () =>
+    region.logs.some(({ step, function: name }) => name === 'admit' && step === 'register'),
+  );
+  region.put('allowed-cidrs', wide);
+  await region.until('the edit is live', () => liveHash() !== before);
+  await region.until('both are in service', () => region.inService().length === 2);
+  expect(running()).toEqual([liveHash(), liveHash()]);
+});

@@ -252,3 +252,34 @@ test('goes on after dying at any of its calls', async () => {
     if (call < 16) await region.close();
   }
 });
+
+test('a launch event that comes again during the drain ends nothing', async () => {
+  const launches: BusEvent[] = [];
+  region = await virtualRegion({ deliver: (event) => (isLaunch(event) ? launches.push(event) && 1 : 1) });
+  await region.settled();
+  for (const machine of region.hosts.machines.values()) machine.connections = 1;
+  const since = Date.now();
+  region.capacity(1);
+  await region.until('one is leaving', () =>
+    region.instances().some(({ lifecycle }) => lifecycle === 'Terminating:Wait'),
+  );
+  for (const { source, detail, 'detail-type': type } of [...launches])
+    region.world.publish({ source, detail, 'detail-type': type });
+  await region.until('one is gone', () => region.hosts.machines.size === 1);
+  expect(Date.now() - since).toBeGreaterThanOrEqual(20_000);
+  expect(region.logs.some(({ reason }) => String(reason).includes('its launch is over'))).toBe(true);
+});
+
+test('a registration that is refused is not asked for again and again', async () => {
+  region = await virtualRegion({ capacity: 1 });
+  await region.settled();
+  region.world.wire.log.length = 0;
+  region.world.wire.fault = ({ operation }) => (operation === 'RegisterTargets' ? region.refused : undefined);
+  region.capacity(2);
+  await region.until('a while', () => Date.now() % 30_000 < 100);
+  const tries = region.world.wire.log.filter(({ operation }) => operation === 'RegisterTargets').length;
+  expect(tries).toBeGreaterThan(1);
+  expect(tries).toBeLessThan(400);
+  region.world.wire.fault = undefined;
+  await region.settled(2);
+});

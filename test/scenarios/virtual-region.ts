@@ -95,7 +95,13 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     unpack: () => ({ directory: '/', size: 1, sha256: '' }),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
   });
-  const fastTimes = { DebounceSeconds: '1', AskSeconds: '20', BalancerLagSeconds: '2', PollSeconds: '0.1' };
+  const fastTimes = {
+    DebounceSeconds: '1',
+    AskSeconds: '20',
+    SweepSeconds: '5',
+    BalancerLagSeconds: '2',
+    PollSeconds: '0.1',
+  };
   const operator = readTemplate(read('.serverless/cloudformation-template-update-stack.json'));
   applications.stacks.deploy('shoal', operator, options.pace === 'real' ? {} : fastTimes);
   applications.stacks.deploy('demo', readTemplate(read('infra/fleet.yml')), {
@@ -160,6 +166,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     routes,
     targetGroup,
     /** An answer that no retry helps against. */
+    refused: new AwsError('InvalidTarget', 'The following targets are not in a running state'),
     denied: new AwsError('AccessDenied', 'the function has been killed', 400),
     aws: administrator,
     until,
