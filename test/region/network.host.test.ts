@@ -21,10 +21,13 @@ access_log stdio:/var/log/squid/access.log
 pinger_enable off
 shutdown_lifetime 0 seconds`;
 
-/** Answers each line with the host's name, on port 5000, as a daemon. */
-const echo = `require('net').createServer((c) => {
-  c.on('error', () => {}); c.on('data', () => c.write(require('os').hostname() + '\\n'));
-}).listen(5000)`;
+/**
+ * Answers whatever comes with the host's name, on port 5000, as a daemon. In Perl, which is part of every Debian:
+ * a host has folders of its own in place of this machine's, and Node may lie in one of them.
+ */
+const echo = `use IO::Socket::INET; use Sys::Hostname; $SIG{CHLD} = "IGNORE"; $SIG{PIPE} = "IGNORE";
+my $server = IO::Socket::INET->new(Listen => 64, LocalPort => 5000, ReuseAddr => 1) or die;
+while (my $c = $server->accept) { next if fork; $c->autoflush(1); while (sysread $c, my $x, 64) { print $c hostname(), "\\n" } exit }`;
 
 /** Connects to the balancer and sends a line whenever one comes in; prints the answers, or RESET. */
 const talk = `const c = require('net').connect(+process.argv[1], '10.0.0.10');
@@ -39,7 +42,7 @@ beforeAll(async () => {
   hosts = await Promise.all([launch('i-0a', 'ap-northeast-1a'), launch('i-0c', 'ap-northeast-1c')]);
   const script = `cat >/etc/squid/squid.conf <<'END'\n${squidConf}\nEND
     systemctl start squid
-    setsid ${process.execPath} -e "${echo}" &
+    setsid perl -e '${echo}' &
     until ss -Hltn | grep -q :5000; do sleep 0.02; done`;
   const started = await Promise.all(hosts.map((host) => run(host, script)));
   expect(started.map((result) => result.exitCode)).toEqual([0, 0]);
