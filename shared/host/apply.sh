@@ -21,7 +21,7 @@ log=/var/log/shoal/apply.log
 cache_log=/var/log/squid/cache.log
 marker=http://config-generation.invalid/
 
-phase=lock timings='' extras='' error='' failure='' reported=false swapped=false was_serving=false trial_pid=''
+phase=lock timings='' extras='' error='' unit='' failure='' reported=false swapped=false was_serving=false trial_pid=''
 observed=false master='' serving=false live_workers=0 holder='' running='' answer_status='' answer_location=''
 version='' pid_file=/run/squid.pid addresses='' workers='' change='' log_start=1 probe=none probe_failed_before=false
 
@@ -265,15 +265,15 @@ bring_into_force() {
 }
 
 make_change() {
-  local limit drop_in=/etc/systemd/system/squid.service.d
+  local drop_in=/etc/systemd/system/squid.service.d
   log_start=$(($(stat -c %s $cache_log || echo 0) + 1))
   if [[ $1 == reconfigure ]]; then
     # Not a hang-up signal: that kills Squid where the file does not parse, and this refuses.
     detached timeout 20 squid -k reconfigure -f "$conf"
     return
   fi
-  limit=$(systemctl show -p LimitNOFILE squid)
-  if [[ $limit =~ =([0-9]+)$ ]] && ((BASH_REMATCH[1] < 65536)); then
+  unit=$(systemctl show -p LimitNOFILE -p UnitFileState squid)
+  if [[ $unit =~ LimitNOFILE=([0-9]+) ]] && ((BASH_REMATCH[1] < 65536)); then
     mkdir -p $drop_in && printf '[Service]\nLimitNOFILE=65536\n' >$drop_in/shoal.conf && systemctl daemon-reload
   fi
   # Several workers make their sockets here, as the user that the log's directory belongs to.
@@ -343,7 +343,7 @@ probe_answers() {
 promote() {
   [[ $(remembered proven) == "$sha256" ]] || remember "$state/proven" "$sha256"
   rm -f "$previous" "$state/draining-since"
-  if [[ $change == *start ]]; then systemctl is-enabled squid || detached systemctl enable squid; fi
+  if [[ $change == *start && $unit != *UnitFileState=enabled* ]]; then detached systemctl enable squid; fi
 }
 
 # A reconfigure leaves open tunnels alone, also those of clients that are not allowed any more.
