@@ -31,7 +31,7 @@ function decisionOf(text: string): Decision[] {
   if (step === undefined || reason === undefined) return [];
   // What is wrong with the parameters is said of each instance, and is one for the fleet.
   if (reason.startsWith(broken)) return [{ at: Date.parse(at), who: 'the fleet', step, reason }];
-  const ofInterest = /^(wait waiting for its target|(?!wait|ask|heartbeat|nothing|store-config))/;
+  const ofInterest = /^(wait waiting for its target|(?!wait|ask|heartbeat|nothing|store-config|fleet))/;
   if (!ofInterest.test(`${step} ${reason}`)) return [];
   return [{ at: Date.parse(at), who: instance ?? 'the fleet', step: result ?? step, reason }];
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { batches } from '../aws/pages.ts';
 import { decide } from '../decisions/decide.ts';
 import type { Scope } from '../decisions/model.ts';
+import { allWell, decideFleet } from '../decisions/rollout.ts';
 import { type Engine, fleetTag, isFleetName, parameterPath } from './engine.ts';
 import type { Ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
@@ -74,11 +75,13 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
     await Promise.all(
       batch.map(async (fleet) => {
         try {
-          const steps = decide(
-            await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]),
-          );
-          const work = steps.filter(({ step }) => step !== 'nothing');
-          if (work.length === 0) return;
+          const observed = await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]);
+          if (decide(observed).every(({ step }) => step === 'nothing')) {
+            const { says } = decideFleet(observed);
+            if (says !== allWell)
+              engine.log(`fleet ${fleet}: ${says}`, { fleet, step: 'fleet', reason: says });
+            return;
+          }
           await engine.aws.invoke(engine.functionName, { fleet, mode: 'sweep', askAll });
           handedOver.push(fleet);
         } catch (error) {

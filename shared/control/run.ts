@@ -103,24 +103,25 @@ const dependsOn: Record<Act['step'], Source[]> = {
   complete: ['state'],
 };
 
-/** One line a decision: whatever is decided anew, not every look at the same wait; `ms` since the event. */
-function report(
-  engine: Engine,
-  since: number,
-  { fleet, now }: Observed,
-  steps: Step[],
-  seen: Map<string, string>,
-): void {
-  for (const step of steps) {
-    const { instance, reason } = step;
-    const said = `${step.step} ${reason}`;
-    const who = instance ?? '';
+/**
+ * One line a decision: the fleet's and each instance's, whatever is decided anew, not every look at the same
+ * wait. `ms` counts from the event.
+ */
+function report(engine: Engine, since: number, observed: Observed, steps: Step[], seen: Map<string, string>) {
+  const { fleet, now } = observed;
+  const { says } = decideFleet(observed);
+  const lines = steps.map((step) => ({ ...step, detail: detail(step) }));
+  for (const { instance, step, reason, detail } of [{ ...ofFleet, reason: says }, ...lines]) {
+    const who = `${instance} ${step === 'fleet'}`;
+    const said = `${step} ${reason}`;
     if (seen.get(who) === said) continue;
     seen.set(who, said);
-    const fields = { fleet, instance, step: step.step, reason, ms: now - since, ...detail(step) };
-    engine.log(`${step.step} ${instance ?? fleet}: ${reason}`, fields);
+    const fields = { fleet, instance, step, reason, ms: now - since, ...detail };
+    engine.log(`${step} ${instance ?? fleet}: ${reason}`, fields);
   }
 }
+
+const ofFleet = { instance: null, step: 'fleet', detail: {} };
 
 function detail(step: Step): Record<string, unknown> {
   if (step.step === 'apply') return { sha256: step.config.sha256 };

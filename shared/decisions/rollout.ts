@@ -17,6 +17,9 @@ export interface FleetDecision {
   says: string;
 }
 
+/** What a fleet says that needs nobody. */
+export const allWell = 'all on live';
+
 /**
  * The rollout is a decision over the fleet: a goal for each instance, and who may move now. Nothing but
  * `status` and the hosts' own answers says how far it got, so any run goes on from where another stopped.
@@ -43,7 +46,7 @@ function steady(observed: Observed, status: Status): FleetDecision {
   const { state, scope } = observed;
   const { live } = state;
   const stay: FleetDecision = {
-    ...quiet('all on live'),
+    ...quiet(allWell),
     ask: scope.kind === 'fleet' && (scope.askAll || isYoung(observed, status)),
     launch: live && liveGoal(observed, status, live, 'live'),
     // Paused: watched and reported, and launches get live, but nothing in service is changed.
