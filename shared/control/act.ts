@@ -128,8 +128,8 @@ async function register(
 }
 
 /** The port of the registration itself, which may be older than the configuration. */
-function portOf({ instances }: Observed, id: string): number {
-  return instances.find((instance) => instance.id === id)?.target?.port ?? 0;
+function portOf({ instances, strays }: Observed, id: string): number {
+  return [...instances, ...strays].find((one) => one.id === id)?.target?.port ?? 0;
 }
 
 export const text = ({ epoch, version, rank }: Intent): string => `${epoch}.${version}.${rank}`;

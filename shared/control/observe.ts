@@ -9,6 +9,7 @@ import {
   type Observed,
   type Scope,
   type Source,
+  type Stray,
   type TargetGroupFacts,
 } from '../decisions/model.ts';
 import { readSettings } from '../fleet/parameters.ts';
@@ -40,6 +41,8 @@ export interface Memory {
   hosts: Map<string, Known>;
   heartbeats: Map<string, number>;
   registered: Map<string, number>;
+  /** Targets that no group of the fleet knows, and how often they were found so. */
+  strays: Map<string, number>;
   /** Version of `status` that this run has read or written last. */
   statusVersion: number;
 }
@@ -58,7 +61,13 @@ export interface Observer {
 export function observer(engine: Engine, where: Where): Observer {
   const { aws, clock, prefix, timing } = engine;
   const { fleet, scope } = where;
-  const memory: Memory = { hosts: new Map(), heartbeats: new Map(), registered: new Map(), statusVersion: 0 };
+  const memory: Memory = {
+    hosts: new Map(),
+    heartbeats: new Map(),
+    registered: new Map(),
+    strays: new Map(),
+    statusVersion: 0,
+  };
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
   const readAt = new Map<Source, number>();
   const configs = new Map<string, Config>();
@@ -146,6 +155,7 @@ export function observer(engine: Engine, where: Where): Observer {
       await readConfigs();
       // These need to know the target group and the instances.
       await read(['targets', 'agents']);
+      if (wanted.has('targets') && scope.kind === 'fleet') await lookForStrays();
       const { build } = engine;
       const instances = groups.flatMap((group) => group.instances.map((it) => toInstance(group, it)));
       return {
@@ -155,12 +165,36 @@ export function observer(engine: Engine, where: Where): Observer {
         timing,
         build,
         instances,
+        strays: strays(),
         desired,
         state: stored,
         targetGroup,
       };
     },
   };
+
+  /**
+   * A target may have been registered between reading the groups and the targets, so the groups are read
+   * again before one counts as unknown.
+   */
+  async function lookForStrays(): Promise<void> {
+    const unknown = () => targets.filter(({ instance }) => !known().has(instance));
+    if (unknown().length > 0) await reads.groups();
+    const ids = unknown().map(({ instance }) => instance);
+    for (const id of memory.strays.keys()) if (!ids.includes(id)) memory.strays.delete(id);
+    for (const id of ids) memory.strays.set(id, (memory.strays.get(id) ?? 0) + 1);
+  }
+
+  function known(): Set<string> {
+    return new Set(groups.flatMap(({ instances }) => instances.map(({ id }) => id)));
+  }
+
+  function strays(): Stray[] {
+    return targets.flatMap((target) => {
+      const looks = memory.strays.get(target.instance);
+      return looks === undefined ? [] : [{ id: target.instance, target, looks }];
+    });
+  }
 
   async function readWaiting(group: Group): Promise<void> {
     if (!hooks.has(group.name)) hooks.set(group.name, await aws.groups.hooks(group.name));

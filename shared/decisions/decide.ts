@@ -2,6 +2,7 @@ import { launching } from './launching.ts';
 import type { Instance, Observed, Step } from './model.ts';
 import { decideFleet, type FleetDecision } from './rollout.ts';
 import { serving } from './serving.ts';
+import { standby, stray } from './stray.ts';
 import { terminating } from './terminating.ts';
 
 /**
@@ -15,7 +16,11 @@ export function decide(observed: Observed): Step[] {
   // depends on none of it, and writes nothing.
   const drains = observed.scope.kind === 'instance' && observed.scope.transition === 'terminate';
   if (fleet.writes.length > 0 && !drains) return fleet.writes;
-  return [...fleet.waits, ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance))];
+  return [
+    ...fleet.waits,
+    ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance)),
+    ...observed.strays.map((target) => stray(observed, target)),
+  ];
 }
 
 function decideInstance(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
@@ -35,6 +40,9 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
       return terminating(observed, instance);
     case 'InService':
       return serving(observed, fleet, instance);
+    case 'EnteringStandby':
+    case 'Standby':
+      return standby(observed, instance);
     default:
       return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
   }

@@ -66,6 +66,14 @@ export interface Instance {
   registeredAt: number | null;
 }
 
+/** A target that no group of the fleet knows. */
+export interface Stray {
+  id: string;
+  target: NonNullable<Instance['target']>;
+  /** How often this run has found it so, the groups read after the targets each time. */
+  looks: number;
+}
+
 export type Desired =
   | { kind: 'config'; config: Config /** The newest edit, epoch milliseconds. */; editedAt: number }
   | { kind: 'mistakes'; mistakes: Mistake[]; editedAt: number };
@@ -115,6 +123,8 @@ export interface Observed {
   /** When the running code was built, epoch seconds. */
   build: number;
   instances: Instance[];
+  /** Known only to a run that looks at the whole fleet. */
+  strays: Stray[];
   desired: Desired;
   state: {
     status: Status | null;

@@ -179,6 +179,20 @@ export async function virtualRegion(options: VirtualOptions = {}) {
         const written = status();
         return inService().length === count && written?.live !== undefined && written.rollout === undefined;
       }),
+    /** The target group's targets, as DescribeTargetHealth has them. */
+    targets() {
+      const described = world.targets.service.operations.DescribeTargetHealth?.(
+        { TargetGroupArn: targetGroup },
+        call,
+      );
+      const { TargetHealthDescriptions } = described as {
+        TargetHealthDescriptions: { Target: { Id: string }; TargetHealth: { State: string } }[];
+      };
+      return TargetHealthDescriptions.map(({ Target, TargetHealth }) => ({
+        id: Target.Id,
+        state: TargetHealth.State,
+      }));
+    },
     put(name: string, value: string) {
       const input = { Name: `/shoal/demo/${name}`, Value: value, Overwrite: true };
       const put = world.parameters.service.operations.PutParameter;
