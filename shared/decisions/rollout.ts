@@ -52,7 +52,9 @@ function steady(observed: Observed, status: Status): FleetDecision {
     // Paused: watched and reported, and launches get live, but nothing in service is changed.
     goal: () => live && { ...liveGoal(observed, status, live, 'live'), may: !isPaused(observed) },
   };
-  if (live === null && status.live !== undefined)
+  // Only somebody who asks for it may go on without knowing what is live.
+  const asked = scope.kind === 'fleet' && scope.request !== null;
+  if (live === null && status.live !== undefined && !asked)
     return { ...stay, says: `the stored configuration ${short(status.live.sha256)} cannot be read` };
   return edit(observed, status, stay);
 }

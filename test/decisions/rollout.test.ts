@@ -294,3 +294,12 @@ test('a drain writes no state, whatever there is to write', () => {
   const none = { status: null, version: 0, live: null, rollout: null };
   expect(steps(world([goingOut('i-1')], { scope, state: none }))).toEqual(['ask i-1']);
 });
+
+test('a live configuration that is lost waits for somebody to ask for a new one', () => {
+  const state = { status: onLive, version: 3, live: null, rollout: null };
+  expect(status(world([instance('i-1')], { desired: desired(), state }))).toBeNull();
+  const scope = { ...whole, request: { mode: 'apply', force: false, at: now } } as const;
+  expect(status(world([instance('i-1')], { desired: desired(), state, scope }))).toMatchObject({
+    rollout: { sha256: edited.sha256 },
+  });
+});
