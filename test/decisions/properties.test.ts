@@ -2,10 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import type { Desired, Observed } from '../../shared/decisions/model.ts';
-import { edited, evidence, failed, good, instance, now, rollingOut, runs } from './worlds.ts';
-
-const desired = (of = edited, editedAt = now - 60_000): Desired => ({ kind: 'config', config: of, editedAt });
-const whole = { kind: 'fleet', askAll: false, leaveYoung: false } as const;
+import {
+  desiredOf,
+  edited,
+  evidence,
+  failed,
+  good,
+  instance,
+  now,
+  rejected,
+  rollingOut,
+  runs,
+  whole,
+} from './worlds.ts';
 
 /** Any mixture of what a host can be, in any state of the fleet. */
 const anyInstance = fc.record({
@@ -57,7 +66,7 @@ const anyWorld = fc
     rejected: fc.boolean(),
     live: fc.boolean(),
     status: fc.boolean(),
-    desired: fc.constantFrom<Desired>(desired(good), desired(), desired(edited, now), {
+    desired: fc.constantFrom<Desired>(desiredOf(good), desiredOf(), desiredOf(edited, now), {
       kind: 'mistakes',
       mistakes: [],
       editedAt: 0,
@@ -66,13 +75,6 @@ const anyWorld = fc
     target: fc.boolean(),
   })
   .map((it) => {
-    const rejected = {
-      sha256: edited.sha256,
-      settings: edited.settingsHash,
-      instance: 'i-1',
-      reason: 'x',
-      at: now,
-    };
     const base = rollingOut(it.instances.map((change, at) => instance(`i-${at}`, change)));
     const { rollout, live, ...rest } = base.state.status!;
     const written = {

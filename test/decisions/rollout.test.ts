@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
-import { type Desired, isAct, type Observed, type Step } from '../../shared/decisions/model.ts';
+import { isAct, type Observed } from '../../shared/decisions/model.ts';
 import {
   comingIn,
   config,
+  desiredOf,
   edited,
   failed,
   goingOut,
@@ -13,17 +14,13 @@ import {
   onLive,
   rollingOut,
   runs,
+  whole,
   world,
+  written,
 } from './worlds.ts';
 
 const steps = (observed: Observed) =>
   decide(observed).map(({ step, instance }) => `${step} ${instance ?? ''}`.trim());
-const status = (observed: Observed) => {
-  const step = decide(observed).find((it: Step) => it.step === 'write-status');
-  return step?.step === 'write-status' ? step.status : null;
-};
-const desired = (of = edited, editedAt = now - 60_000): Desired => ({ kind: 'config', config: of, editedAt });
-const whole = { kind: 'fleet', askAll: false, leaveYoung: false } as const;
 
 test('does nothing when everything is as it should be', () => {
   expect(decide(world([instance('i-1'), instance('i-2')])).filter((step) => step.step !== 'nothing')).toEqual(
@@ -35,19 +32,21 @@ test('starts a rollout by writing the config, then the status', () => {
   const observed = world(
     [instance('i-1'), instance('i-2', { target: { state: 'unhealthy', reason: '', port: 3128 } })],
     {
-      desired: desired(),
+      desired: desiredOf(),
     },
   );
   expect(steps(observed)).toEqual(['store-config', 'write-status']);
-  expect(status(observed)).toEqual({
+  expect(written(observed)).toEqual({
     ...onLive,
     rollout: { sha256: edited.sha256, forced: false, startedAt: now, unhealthyBefore: ['i-2'], build: 1_000 },
   });
 });
 
 test('takes up no edit that is younger than the debounce time', () => {
-  expect(steps(world([instance('i-1')], { desired: desired(edited, now - 2_999) }))[0]).toBe('wait');
-  expect(steps(world([instance('i-1')], { desired: desired(edited, now - 3_000) }))[0]).toBe('store-config');
+  expect(steps(world([instance('i-1')], { desired: desiredOf(edited, now - 2_999) }))[0]).toBe('wait');
+  expect(steps(world([instance('i-1')], { desired: desiredOf(edited, now - 3_000) }))[0]).toBe(
+    'store-config',
+  );
 });
 
 test('asks everybody before the first one moves', () => {
@@ -95,8 +94,8 @@ test('writes live only when every reachable host in service is proven', () => {
     { kind: 'unknown' } as const,
     failed(edited, { outcome: 'busy', running: edited.sha256 }),
   ])
-    expect(status(rollingOut([done, instance('i-2', { host })]))).toBeNull();
-  expect(status(rollingOut([done, instance('i-2', { host: runs(edited) })]))).toEqual({
+    expect(written(rollingOut([done, instance('i-2', { host })]))).toBeNull();
+  expect(written(rollingOut([done, instance('i-2', { host: runs(edited) })]))).toEqual({
     epoch: 1,
     live: { sha256: edited.sha256, since: now },
   });
@@ -106,19 +105,22 @@ test('never writes live from a look at one instance', () => {
   const observed = rollingOut([instance('i-1', { host: runs(edited) })], {
     scope: { kind: 'instance', instance: 'i-1', transition: 'launch' },
   });
-  expect(status(observed)).toBeNull();
+  expect(written(observed)).toBeNull();
 });
 
 test('an edit in the middle of a rollout takes its place', () => {
   const third = config('172.31.0.0/24,172.31.8.0/24');
-  expect(status(rollingOut([instance('i-1')], { desired: desired(third) }))).toMatchObject({
+  expect(written(rollingOut([instance('i-1')], { desired: desiredOf(third) }))).toMatchObject({
     rollout: { sha256: third.sha256 },
   });
 });
 
 test('an edit back in the middle rolls live out again', () => {
-  const observed = rollingOut([instance('i-1')], { desired: desired(good) });
-  expect(status(observed)).toMatchObject({ live: { sha256: good.sha256 }, rollout: { sha256: good.sha256 } });
+  const observed = rollingOut([instance('i-1')], { desired: desiredOf(good) });
+  expect(written(observed)).toMatchObject({
+    live: { sha256: good.sha256 },
+    rollout: { sha256: good.sha256 },
+  });
 });
 
 test('keeps what runs while the parameters are broken', () => {
@@ -133,9 +135,9 @@ test('keeps what runs while the parameters are broken', () => {
 
 test('refuses an edit that cuts most clients off, unless forced', () => {
   const narrow = config('172.31.0.0/26');
-  expect(status(world([instance('i-1')], { desired: desired(narrow) }))).toBeNull();
+  expect(written(world([instance('i-1')], { desired: desiredOf(narrow) }))).toBeNull();
   const scope = { ...whole, request: { mode: 'apply', force: true, at: now } } as const;
-  expect(status(world([instance('i-1')], { desired: desired(narrow), scope }))).toMatchObject({
+  expect(written(world([instance('i-1')], { desired: desiredOf(narrow), scope }))).toMatchObject({
     rollout: { forced: true },
   });
 });
@@ -148,7 +150,7 @@ test('brings a drifted host back to live when it was asked', () => {
 test('changes nothing in service while paused', () => {
   const paused = config('172.31.0.0/24,172.31.9.0/24', { paused: 'yes' });
   const drifted = instance('i-1', { host: runs(edited, false) });
-  expect(steps(world([drifted], { desired: desired(paused) }))).toEqual(['nothing i-1']);
+  expect(steps(world([drifted], { desired: desiredOf(paused) }))).toEqual(['nothing i-1']);
 });
 
 test('a rollout that is paused moves no further host', () => {
@@ -179,7 +181,7 @@ test('a launch in the middle of a rollout gets live', () => {
 test('a host whose command came to nothing keeps live from being written', () => {
   const lost = { kind: 'unreachable', reason: 'DeliveryTimedOut', at: now } as const;
   const hosts = [instance('i-1', { host: runs(edited) }), instance('i-2', { host: lost })];
-  expect(status(rollingOut(hosts))).toBeNull();
+  expect(written(rollingOut(hosts))).toBeNull();
 });
 
 test('a drain writes no state, whatever there is to write', () => {

@@ -1,4 +1,6 @@
+import { decide } from '../../shared/decisions/decide.ts';
 import type {
+  Desired,
   Evidence,
   HostKnowledge,
   Instance,
@@ -136,4 +138,29 @@ export function rollingOut(
     state: { status: { ...onLive, rollout, ...status }, version: 4, live: good, rollout: edited },
     ...change,
   });
+}
+
+/** A rejection of `edited` by i-1. */
+export const rejected = {
+  sha256: edited.sha256,
+  settings: edited.settingsHash,
+  instance: 'i-1',
+  reason: 'x',
+  at: now,
+};
+
+/** What the parameters render to, and when they were edited. */
+export const desiredOf = (of = edited, editedAt = now - 60_000): Desired => ({
+  kind: 'config',
+  config: of,
+  editedAt,
+});
+
+/** The whole fleet, but for what somebody asks for by hand. */
+export const whole = { kind: 'fleet', askAll: false, leaveYoung: false } as const;
+
+/** The status that would be written, null when there is none to write. */
+export function written(observed: Observed): Status | null {
+  const step = decide(observed).find((it) => it.step === 'write-status');
+  return step?.step === 'write-status' ? step.status : null;
 }
