@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DaemonMessage } from './daemon.ts';
+import { startTime } from './network/processes.ts';
 import type { RegionOptions } from './region.ts';
-import { daemonLogFile, readRecord, removeState } from './state.ts';
+import { claimFile, daemonLogFile, readRecord, removeState } from './state.ts';
 
 /** A region in a process of its own. It ends with the process that started it, until it is released. */
 export interface Background {
@@ -29,7 +30,9 @@ export function startInBackground(
   progress: (line: string) => void,
 ): Background {
   const { port, stateDirectory } = options;
+  const unclaim = claim(port, stateDirectory);
   if (readRecord(stateDirectory)?.alive) {
+    unclaim();
     const other = 'npm run region -- down ends it, --port starts another one';
     throw new Error(`a region runs on port ${port} already: ${other}`);
   }
@@ -52,7 +55,10 @@ export function startInBackground(
   daemon.on('message', (message) => {
     const heard = message as DaemonMessage;
     if (heard.progress !== undefined) progress(heard.progress);
-    if (heard.deployed) deployed.resolve();
+    if (heard.deployed) {
+      unclaim();
+      deployed.resolve();
+    }
     if (heard.ready) ready.resolve();
     const { failed } = heard;
     if (failed !== undefined) void removeDead(stateDirectory).then(() => fail(failed));
@@ -60,6 +66,7 @@ export function startInBackground(
   const ended = new Promise<void>((resolve) => {
     daemon.once('exit', (code, signal) => {
       void removeDead(stateDirectory).then(() => {
+        unclaim();
         fail(`the region ended: ${signal ?? code}`);
         resolve();
       });
@@ -80,6 +87,26 @@ export function startInBackground(
       clearTimeout(timer);
     },
   };
+}
+
+/**
+ * Until its record is written, a region that starts is known by this alone: a second one on the same port
+ * would take its folder for what a dead one has left. Throws while the process that claims it lives.
+ */
+function claim(port: number, stateDirectory: string): () => void {
+  const file = claimFile(stateDirectory);
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      writeFileSync(file, `${process.pid} ${startTime(process.pid)}`, { flag: 'wx' });
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const [pid, started] = readFileSync(file, 'utf8').split(' ');
+    if (pid === '' || startTime(Number(pid)) === started) break;
+    rmSync(file, { force: true });
+  }
+  throw new Error(`a region is being started on port ${port}: wait for it, or --port starts another one`);
 }
 
 async function removeDead(stateDirectory: string): Promise<void> {

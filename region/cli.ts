@@ -38,8 +38,10 @@ const usage = `A local AWS region with a fleet of Squid proxies in it.
   npm run region -- env                  exports for this shell
   npm run region -- aws ARGUMENTS        the AWS CLI against the region
   npm run region -- shell i-... [-- COMMAND...]
+                                         a shell, or a command, on an instance
   npm run --silent region -- client [--from ADDRESS] -- COMMAND...
-                                         runs it as an on-premises machine
+                                         runs it as an on-premises machine, of
+                                         172.16.0.0/12 or 192.168.0.0/16
 
 Every command takes --port N for a region on another port than ${defaultPort}.
 `;
@@ -55,13 +57,19 @@ async function main(words: string[]): Promise<number> {
     );
     return name === '' || !/help|-h/.test(name) ? 2 : 0;
   }
+  if (name !== 'aws' && ['--help', '-h'].includes(rest[0] ?? '')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   // npm runs scripts in the project's folder; files are meant to be those of the caller's.
   if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
   try {
     return await command.run(readInput(name, command, rest));
   } catch (error) {
-    process.stderr.write(`region ${name}: ${(error as Error).message}\n`);
-    return (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+    const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+    const help = isUsage ? '\nnpm run region -- help shows what there is' : '';
+    process.stderr.write(`region ${name}: ${(error as Error).message}${help}\n`);
+    return isUsage ? 2 : 1;
   }
 }
 

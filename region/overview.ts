@@ -20,6 +20,8 @@ export interface Overview {
   instances: InstanceOverview[];
   /** The sha256 of the config that the operator last proved everywhere. */
   live: string | undefined;
+  /** The config that is rejected, where and why. */
+  rejected: { sha256: string; instance: string; reason: string } | undefined;
 }
 
 export type ReadOverview = () => Promise<Overview>;
@@ -44,6 +46,7 @@ export function createOverview(endpoint: string, fleet: string): ReadOverview {
     const { TargetHealthDescriptions: targets = [] } = TargetGroupArn
       ? await balancing.send(new DescribeTargetHealthCommand({ TargetGroupArn }))
       : {};
+    const written = JSON.parse(value(names.status) ?? '{}');
     return {
       desiredCapacity: groups.reduce((sum, group) => sum + (group.DesiredCapacity ?? 0), 0),
       instances: groups
@@ -54,7 +57,8 @@ export function createOverview(endpoint: string, fleet: string): ReadOverview {
           lifecycleState,
           health: targets.find(({ Target }) => Target?.Id === id)?.TargetHealth?.State,
         })),
-      live: JSON.parse(value(names.status) ?? '{}').live?.sha256,
+      live: written.live?.sha256,
+      rejected: written.rejected,
     };
   };
 }

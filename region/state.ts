@@ -49,8 +49,12 @@ export function runningRegion(port: number): RegionRecord & { directory: string 
   throw new Error(`no region runs on port ${port}: npm run region -- up${option}`);
 }
 
+/** Claims a directory for a region that starts, until its record is written. */
+export const claimFile = (directory: string): string => `${directory}.starting`;
+
 /** Ends what a region without its own process has left running, and removes its files. */
 export async function removeState(directory: string): Promise<void> {
   await cleanUp(networkDirectory(directory));
   rmSync(directory, { recursive: true, force: true });
+  rmSync(claimFile(directory), { force: true });
 }

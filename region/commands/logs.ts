@@ -3,10 +3,16 @@ import { functionLogFile, runningRegion } from '../state.ts';
 import type { CommandInput } from './command.ts';
 
 const pollMs = 200;
+const names = ['shoal-admit', 'shoal-drain', 'shoal-reconcile'];
+
+/** `admit` stands for `shoal-admit` too. */
+const isNamed = (name: string, wanted: string) => name === wanted || name.endsWith(`-${wanted}`);
 
 /** Prints what the functions logged, of one function or of all; with --follow until it is interrupted. */
 export async function logs({ port, options, words: [wanted] }: CommandInput): Promise<number> {
   const { directory } = runningRegion(port);
+  if (wanted !== undefined && !names.some((name) => isNamed(name, wanted)))
+    throw new Error(`no function ${wanted}: there are ${names.join(', ')}`);
   let file: number;
   try {
     file = openSync(functionLogFile(directory), 'r');
@@ -31,11 +37,10 @@ export async function logs({ port, options, words: [wanted] }: CommandInput): Pr
   return 0;
 }
 
-/** `admit` stands for `shoal-admit` too. */
 function print(text: string, wanted: string | undefined): void {
   for (const entry of text.split('\n').filter(Boolean)) {
     const { at, function: name, line } = JSON.parse(entry) as { at: string; function: string; line: string };
-    if (wanted !== undefined && name !== wanted && !name.endsWith(`-${wanted}`)) continue;
+    if (wanted !== undefined && !isNamed(name, wanted)) continue;
     process.stdout.write(`${at.slice(11, 23)} ${wanted === undefined ? `${name} ` : ''}${readable(line)}\n`);
   }
 }

@@ -34,7 +34,7 @@ function howToUse(port: number, instanceId: string): string {
 A fleet called demo runs behind a balancer. From an on-premises machine:
 
   npm run --silent region -- client${at} -- \\
-    sh -c 'aws s3 ls s3://squid-test-bucket/'
+    aws s3 ls s3://squid-test-bucket/
 
 Edit a parameter and see the fleet follow:
 

@@ -87,8 +87,13 @@ const rereads: Record<Source, Source[]> = {
 /** What an action was decided upon may have moved while something else was waited for. */
 function tooOld(eye: Observer, { now }: Observed, acts: Act[]): Source[] {
   const sources = new Set<Source>(acts.flatMap(({ step }) => dependsOn[step]));
-  return [...sources].filter((source) => now - eye.readAt(source) > freshMs);
+  // Two runs that write at once would each put the other's decision back, so the state is read just before.
+  const writes = acts.some(({ step }) => step === 'write-status');
+  const mayBe = (source: Source) => (writes && source === 'state' ? writeFreshMs : freshMs);
+  return [...sources].filter((source) => now - eye.readAt(source) > mayBe(source));
 }
+
+const writeFreshMs = 200;
 
 const dependsOn: Record<Act['step'], Source[]> = {
   'store-config': ['parameters', 'state'],

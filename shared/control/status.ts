@@ -1,5 +1,5 @@
 import type { Status } from '../decisions/model.ts';
-import { decideFleet } from '../decisions/rollout.ts';
+import { allWell, decideFleet } from '../decisions/rollout.ts';
 import type { Mistake } from '../fleet/settings.ts';
 import type { Engine } from './engine.ts';
 import type { Where } from './observe.ts';
@@ -40,14 +40,20 @@ export async function fleetReport(engine: Engine, where: Where): Promise<FleetRe
     running: host.kind === 'reported' ? host.report.running : null,
     host: host.kind === 'reported' ? `${host.report.outcome} ${host.report.reason}`.trim() : host.kind,
   }));
-  const serving = instances.filter(({ lifecycle }) => lifecycle === 'InService');
   const problems = observed.targetGroup?.problems ?? ['the target group does not exist'];
-  const wellServed = serving.every(({ target, running }) => target === 'healthy' && running === live?.sha256);
-  const settled = status?.live !== undefined && status.rollout === undefined && status.rejected === undefined;
+  const { says } = decideFleet(observed);
+  const ailing = instances.filter(
+    ({ lifecycle, target, running }) =>
+      lifecycle === 'InService' && (target !== 'healthy' || running !== live?.sha256),
+  );
+  const trouble = [
+    ...problems,
+    ...ailing.map(({ instance, target, host }) => `${instance}: target ${target}, host ${host}`),
+  ];
   return {
     fleet: where.fleet,
-    well: settled && wellServed && mistakes.length === 0 && problems.length === 0,
-    says: decideFleet(observed).says,
+    well: says === allWell && trouble.length === 0,
+    says: [says === allWell && trouble.length > 0 ? 'live, but not well' : says, ...trouble].join('; '),
     live: status?.live ?? null,
     rejected: status?.rejected ?? null,
     rollout: status?.rollout ?? null,

@@ -38,7 +38,7 @@ function first(observed: Observed): FleetDecision {
   if (desired.kind === 'mistakes') return quiet(`parameters broken: ${mistakes(desired.mistakes)}`);
   const unsettled = settling(observed);
   if (unsettled !== null) return { ...quiet('an edit is settling'), waits: [unsettled] };
-  if (instances.length === 0) return quiet('no instances yet');
+  if (instances.length === 0) return quiet('waits for its first instance');
   return start(observed, { epoch: now }, 'the first configuration of this fleet');
 }
 
@@ -46,7 +46,7 @@ function steady(observed: Observed, status: Status): FleetDecision {
   const { state, scope } = observed;
   const { live } = state;
   const stay: FleetDecision = {
-    ...quiet(allWell),
+    ...quiet(isPaused(observed) ? 'paused: repairs and edits wait' : allWell),
     ask: scope.kind === 'fleet' && (scope.askAll || isYoung(observed, status)),
     launch: live && liveGoal(observed, status, live, 'live'),
     // Paused: watched and reported, and launches get live, but nothing in service is changed.

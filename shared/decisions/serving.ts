@@ -33,7 +33,9 @@ export function serving(observed: Observed, fleet: FleetDecision, instance: Inst
         pollMs: timing.retryMs,
         reason: `cannot take ${goal.reason}: ${host.report.reason}`,
       };
-    return command(observed, instance, goal);
+    // Why it has to move stands in the log: what the host said of itself.
+    const found = host.kind === 'reported' && host.report.reason !== '' ? `: ${host.report.reason}` : '';
+    return command(observed, instance, { ...goal, reason: `${goal.reason}${found}` });
   }
   if (!unregistered) return settled(observed, instance, goal.reason);
   const problems = observed.targetGroup === null ? ['no target group'] : observed.targetGroup.problems;

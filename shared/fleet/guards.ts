@@ -21,16 +21,18 @@ const removedShareMax = 0.5;
 export function guards(live: Settings, desired: Settings): Guard[] {
   const found: Guard[] = [];
   if (live.allowedCidrs.length > 0 && desired.allowedCidrs.length === 0) {
-    const reason = 'allowed-cidrs loses its last network, so no client could connect: apply with force';
+    const reason =
+      'allowed-cidrs loses its last network, so no client could connect: reconcile with {"mode": "apply", "force": true} lifts this';
     found.push({ name: 'last-cidr-removed', reason, liftedByForce: true });
   } else if (removedShare(live.allowedCidrs, desired.allowedCidrs) > removedShareMax) {
     const removed = countAddresses(subtractNetworks(live.allowedCidrs, desired.allowedCidrs));
     const total = countAddresses(live.allowedCidrs);
-    const reason = `${removed} of ${total} allowed addresses go, more than half: apply with force`;
+    const reason = `${removed} of ${total} allowed addresses go, more than half: reconcile with {"mode": "apply", "force": true} lifts this`;
     found.push({ name: 'addresses-removed', reason, liftedByForce: true });
   }
-  if (live.allowedDomains !== 'any' && desired.allowedDomains === 'any') {
-    const reason = 'allowed-domains goes from a list back to any destination: apply with force';
+  if (live.allowedDomains !== 'any' && live.domainsMode === 'enforce' && desired.allowedDomains === 'any') {
+    const reason =
+      'allowed-domains goes from a list back to any destination: reconcile with {"mode": "apply", "force": true} lifts this';
     found.push({ name: 'domains-to-any', reason, liftedByForce: true });
   }
   if (live.port !== desired.port) {

@@ -440,7 +440,9 @@ remembered() { if [[ -e $state/$1 ]]; then printf %s "$(<"$state/$1")"; fi; }
 remember() { printf '%s\n' "$2" >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
 
 # Runs a command and keeps what it complains of for the report.
-attempt() { error=$("$@" 2>&1); }
+attempt() {
+  error=$("$@" 2>&1) || { error=${error#*: line [0-9]*: } && return 1; }
+}
 
 # Without the descriptors of the report and the lock, which a daemon would keep open.
 detached() { "$@" 3>&- 9>&-; }

@@ -41,5 +41,7 @@ test.each([
 
 test('says how many addresses would go', () => {
   const [guard] = guards(settingsOf(whole), settingsOf({ 'allowed-cidrs': '10.0.0.0/26' }));
-  expect(guard?.reason).toBe('192 of 256 allowed addresses go, more than half: apply with force');
+  expect(guard?.reason).toBe(
+    '192 of 256 allowed addresses go, more than half: reconcile with {"mode": "apply", "force": true} lifts this',
+  );
 });

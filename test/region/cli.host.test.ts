@@ -252,6 +252,14 @@ test('an interrupted up leaves nothing behind', async () => {
   expectNothingLeft();
 });
 
+test('of two that start at once one comes up, and the other says so', async () => {
+  const both = await Promise.all([up(), up()]);
+  expect(both.map(({ code }) => Number(code)).sort((a, b) => a - b)).toEqual([0, 1]);
+  expect(both.find(({ code }) => code === 1)?.stderr).toMatch(/is being started|runs on port/);
+  expect((await region('status')).stdout).toContain('says      all on live');
+  await region('down');
+}, 60_000);
+
 test('a taken port is named with the way out', async () => {
   const server = createServer().listen(port, '127.0.0.1');
   const result = await up();
