@@ -19,6 +19,11 @@ export function mergeDomains(domains: string[]): string[] {
   return [...wanted].filter((domain) => !coveringParents(domain).some((p) => wanted.has(p))).sort();
 }
 
+/** Whether a request to this host would pass the list. */
+export function domainsCover(domains: string[], host: string): boolean {
+  return domains.includes(host) || coveringParents(host).some((parent) => domains.includes(parent));
+}
+
 /** Every other entry that would cover this one: `.a.b` and `.b` for `a.b`, and `.b` for `.a.b`. */
 function coveringParents(domain: string): string[] {
   const labels = domain.replace(/^\./, '').split('.');

@@ -1,5 +1,5 @@
 import { mergeNetworks } from './cidr.ts';
-import { mergeDomains } from './domains.ts';
+import { domainsCover, mergeDomains } from './domains.ts';
 import { extraDirectives } from './extra-directives.ts';
 import { nearest } from './nearest.ts';
 import { defaultRollout, rollout } from './rollout.ts';
@@ -83,6 +83,7 @@ export function readSettings(parameters: Parameter[]): { settings: Settings } | 
     paused: read('paused', choice('no', 'yes'), 'no') === 'yes',
   };
   refuseAnySource(settings, cidrs, say);
+  if (mistakes.length === 0) refuseBarredProbe(settings, parameters, say);
   const large = mistakes.length === 0 ? tooLarge(renderConfig(settings)) : null;
   if (large !== null) mistakes.push(large);
   return mistakes.length === 0 ? { settings } : { mistakes };
@@ -138,4 +139,17 @@ function refuseAnySource(settings: Settings, cidrs: Part<string[]>[], say: Say):
   const how = culprit?.value.includes('0.0.0.0/0') ? '0.0.0.0/0 allows' : 'The networks together allow';
   if (culprit)
     say(culprit.parameter, `${how} every client there is: expected allow-any-source=yes beside it`);
+}
+
+/** A probe that the fleet's own rules refuse would fail on every host, and look like a network's fault there. */
+function refuseBarredProbe(settings: Settings, parameters: Parameter[], say: Say): void {
+  const { probeUrl, allowedDomains, domainsMode, allowedPorts } = settings;
+  const parameter = parameters.find(({ name }) => name === 'probe-url');
+  if (probeUrl === null || parameter === undefined) return;
+  const { hostname, port, protocol } = new URL(probeUrl);
+  const portNumber = Number(port || (protocol === 'https:' ? 443 : 80));
+  if (allowedDomains !== 'any' && domainsMode === 'enforce' && !domainsCover(allowedDomains, hostname))
+    say(parameter, `${hostname} is not in allowed-domains: add it there, or probe a domain that is`);
+  if (!allowedPorts.includes(portNumber))
+    say(parameter, `port ${portNumber} is not in allowed-ports: add it there, or probe a port that is`);
 }

@@ -278,3 +278,17 @@ test('keeps its parameters as they were given', () => {
   const given = Object.freeze(parameters({ 'allowed-cidrs': '10.1.0.0/16 10.0.0.0/16' }).map(Object.freeze));
   expect(readSettings(given as never)).toHaveProperty('settings');
 });
+
+test('refuses a probe that the fleet itself would refuse', () => {
+  const probe = { 'probe-url': 'https://s3.ap-northeast-1.amazonaws.com' };
+  const problems = (values: Record<string, string>) =>
+    mistakesOf({ ...probe, ...values }).map(({ problem }) => problem);
+  expect(problems({ 'allowed-domains': '.example.com' })).toEqual([
+    expect.stringContaining('not in allowed-domains'),
+  ]);
+  expect(problems({ 'allowed-ports': '80' })).toEqual([expect.stringContaining('not in allowed-ports')]);
+  expect(settingsOf({ ...probe, 'allowed-domains': '.amazonaws.com' }).probeUrl).not.toBeNull();
+  expect(
+    settingsOf({ ...probe, 'allowed-domains': '.example.com', 'domains-mode': 'report' }).probeUrl,
+  ).not.toBeNull();
+});
