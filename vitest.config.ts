@@ -22,10 +22,11 @@ export default defineConfig({
           name: 'hosts',
           include: ['test/**/*.host.test.ts'],
           exclude: ['test/broken/**'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           // After the others and two at a time: real hosts' times mean something only on a quiet machine.
           maxWorkers: 2,
+          maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },
       },

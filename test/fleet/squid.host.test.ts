@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { extraDirectives } from '../../shared/fleet/extra-directives.ts';
 import { renderConfig } from '../../shared/fleet/squid-conf.ts';
 import { addressNumber, addressText, naivelyAllows, settingsOf } from './fixtures.ts';
@@ -129,9 +129,14 @@ describe('destinations', () => {
     expect(await statusOf('http://other.org/passed')).toBe(503);
     expect(await statusOf('other.org:443', 'CONNECT')).toBe(503);
     expect(await statusOf('http://169.254.169.254/metadata')).toBe(403);
-    const { lines } = await bed.request({ log: '/var/log/squid/access.log' });
+    // Squid answers first and logs then.
+    const lines = await vi.waitFor(async () => {
+      const log = await bed.request({ log: '/var/log/squid/access.log' });
+      expect(log.lines!.at(-1)).toContain('/metadata');
+      return log.lines!;
+    }, 10_000);
     const noteOf = (text: string) =>
-      lines!
+      lines
         .findLast((line) => line.includes(text))
         ?.split(' ')
         .at(-1);
