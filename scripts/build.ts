@@ -5,10 +5,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { document, scriptHash } from '../shared/host/document.ts';
+import { addCodeCache } from './code-cache.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
@@ -29,7 +31,7 @@ if (outdir === undefined) {
 async function bundle(directory: string): Promise<void> {
   await build({
     absWorkingDir: root,
-    entryPoints: functions.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/index` })),
+    entryPoints: functions.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/main` })),
     outdir: directory,
     // As a module it would take a tenth longer to load: a module's imports of Node's own have all of their
     // exports made, whether they are used or not.
@@ -51,6 +53,7 @@ async function bundle(directory: string): Promise<void> {
     },
     logLevel: 'warning',
   });
+  for (const name of functions) addCodeCache(join(directory, name));
 }
 
 /** When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle. */

@@ -80,11 +80,7 @@ const breakages: Breakage[] = [
     world: 'something else completes the launches early',
     says: /in service only when healthy; seen: i-\S+ \S+ InService\s+not registered/,
     atOnce: true,
-    breakIt(region) {
-      completeLaunchesEarly(region);
-      // Or else a slow demo would only look when all is well again.
-      refuse(region, 'RegisterTargets');
-    },
+    breakIt: completeLaunchesEarly,
   },
   {
     step: 'list',
@@ -218,8 +214,10 @@ function collect(): [PassThrough, () => string] {
   return [stream, () => text];
 }
 
-/** Says CONTINUE for each instance as soon as it waits, as no one should. */
-function completeLaunchesEarly({ world, endpoint }: Region): void {
+/** Says CONTINUE for each instance as soon as it waits, as no one should, and leaves it unregistered. */
+function completeLaunchesEarly(region: Region): void {
+  const { world, endpoint } = region;
+  refuse(region, 'RegisterTargets');
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const client = new AutoScalingClient({ endpoint, region: 'ap-northeast-1', credentials });
   world.onEvent(({ 'detail-type': type, detail }) => {
