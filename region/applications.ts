@@ -29,21 +29,23 @@ const retryDelaysMs = { real: [60_000, 120_000], fast: [1_000, 2_000] };
 export function addApplications(world: World, options: ApplicationOptions): Applications {
   const { clock, ids, pace, sandboxes } = world;
   if (!sandboxes) throw new Error('the world was made without sandboxes');
-  const queues = createQueues();
+  const queues = createQueues({ clock, newId: ids.uuid });
   const functions = createFunctions({
     clock,
     sandboxes,
     newId: ids.uuid,
     concurrency: options.concurrency ?? defaultConcurrency,
     // A schedule that ticks faster than its rule says is what tells a fast region from a real one.
-    retryDelaysMs: pace.scheduleTickMs === undefined ? retryDelaysMs.real : retryDelaysMs.fast,
+    retryDelaysMs: () => (pace.scheduleTickMs === undefined ? retryDelaysMs.real : retryDelaysMs.fast),
+    faults: world.faults,
     send: queues.send,
     ...(options.onLog && { onLog: options.onLog }),
   });
   const events = createEvents({
     clock,
     newId: ids.uuid,
-    scheduleTickMs: pace.scheduleTickMs,
+    pace,
+    faults: world.faults,
     publish: world.publish,
     functions,
     queues,
@@ -54,7 +56,7 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     kinds: resourceKinds({ world, functions, events, queues, ...options }),
   });
   world.onEvent(events.deliver);
-  for (const { service } of [functions, events, stacks]) world.add(service);
+  for (const { service } of [functions, events, queues, stacks]) world.add(service);
   return {
     functions,
     events,

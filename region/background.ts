@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { fileURLToPath } from 'node:url';
 import type { DaemonMessage } from './daemon.ts';
 import { startTime } from './network/processes.ts';
+import { isOrdinaryUser, newUserNamespace } from './network/user-namespace.ts';
 import type { RegionOptions } from './region.ts';
 import { claimFile, daemonLogFile, readRecord, removeState } from './state.ts';
 
@@ -19,6 +20,13 @@ export interface Background {
 }
 
 const endTimeoutMs = 20_000;
+
+const asRootOfItsOwn = {
+  execPath: newUserNamespace[0],
+  execArgv: [...newUserNamespace.slice(1), process.execPath],
+  // An ordinary user's own leaves out the administrator's programs.
+  env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+};
 
 /**
  * Starts it in a session of its own, its output in a file, so that nothing of the caller's stays open.
@@ -43,6 +51,7 @@ export function startInBackground(
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
+    ...(isOrdinaryUser() && !options.simulated && asRootOfItsOwn),
   });
   closeSync(log);
   const deployed = Promise.withResolvers<void>();

@@ -4,8 +4,10 @@ import { client } from './commands/client.ts';
 import type { CommandInput } from './commands/command.ts';
 import { down } from './commands/down.ts';
 import { environment } from './commands/environment.ts';
+import { fault } from './commands/fault.ts';
 import { logs } from './commands/logs.ts';
 import { shell } from './commands/shell.ts';
+import { speed } from './commands/speed.ts';
 import { status } from './commands/status.ts';
 import { up } from './commands/up.ts';
 import { defaultPort } from './state.ts';
@@ -26,6 +28,8 @@ const commands: Record<string, Command> = {
   env: { run: environment },
   aws: { run: aws },
   shell: { words: 1, run: shell },
+  fault: { words: 4, run: fault },
+  speed: { words: 1, run: speed },
   client: { options: { from: { type: 'string' } }, run: client },
 };
 
@@ -42,6 +46,10 @@ const usage = `A local AWS region with a fleet of Squid proxies in it.
   npm run --silent region -- client [--from ADDRESS] -- COMMAND...
                                          runs it as an on-premises machine, of
                                          172.16.0.0/12 or 192.168.0.0/16
+  npm run region -- speed real|fast      as slow as AWS, or fast again
+  npm run region -- fault FAULT WHAT...  makes something go wrong, e.g.
+                                         throttle SendCommand 3
+  npm run region -- fault help           what can go wrong; list, clear
 
 Every command takes --port N for a region on another port than ${defaultPort}.
 `;

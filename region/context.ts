@@ -1,3 +1,4 @@
+import type { Faults } from './faults.ts';
 import type { Instances } from './instances.ts';
 import type { Pace } from './pace.ts';
 import type { Balancer, Clock } from './ports.ts';
@@ -21,6 +22,7 @@ export interface Context {
   balancer: Balancer;
   publish: Publish;
   ids: Ids;
+  faults: Faults;
 }
 
 export interface Ids {

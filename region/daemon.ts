@@ -12,7 +12,7 @@ export interface DaemonMessage {
 
 const readyTimeoutMs = { fast: 120_000, real: 1_200_000 };
 
-const options: Omit<RegionOptions, 'progress'> = JSON.parse(process.argv[2] ?? '{}');
+const options: Omit<RegionOptions, 'progress' | 'paceChanged'> = JSON.parse(process.argv[2] ?? '{}');
 let region: Region | undefined;
 let released = false;
 
@@ -45,7 +45,9 @@ process.on('disconnect', () => {
 
 try {
   const progress = (line: string) => void tell({ progress: line });
-  region = await startRegion({ ...options, progress });
+  const paceChanged = (pace: RegionOptions['pace']) =>
+    writeRecord(options.stateDirectory, { endpoint: region!.endpoint, pace });
+  region = await startRegion({ ...options, progress, paceChanged });
   writeRecord(options.stateDirectory, { endpoint: region.endpoint, pace: options.pace });
   if (interrupted) await end();
   await tell({ deployed: true });

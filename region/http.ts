@@ -3,11 +3,21 @@ import type { AddressInfo } from 'node:net';
 import { HttpResponse, type IHttpRequest } from '@smithy/core/protocols';
 import type { Wire } from './wire.ts';
 
-/** Serves the wire on 127.0.0.1. Port 0 takes a free one. Rejects with EADDRINUSE when it is taken. */
-export async function listen(wire: Wire, port: number): Promise<{ port: number; close(): Promise<void> }> {
+/** What the command line asks of a running region and AWS has no call for. Throws what is wrong. */
+export type Control = (words: string[]) => string;
+
+/**
+ * Serves the wire on 127.0.0.1, and controls below /_region/. Port 0 takes a free one. Rejects with
+ * EADDRINUSE when it is taken.
+ */
+export async function listen(
+  wire: Wire,
+  port: number,
+  control: Record<string, Control> = {},
+): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     // A client that goes away in the middle of its request, or sends no URL at all, gets no answer.
-    serve(wire, request, response).catch(() => response.destroy());
+    serve(wire, control, request, response).catch(() => response.destroy());
   });
   // An SDK keeps its connections; closing them early races with its next request.
   server.keepAliveTimeout = 60_000;
@@ -25,10 +35,25 @@ export async function listen(wire: Wire, port: number): Promise<{ port: number; 
   };
 }
 
-async function serve(wire: Wire, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  wire: Wire,
+  control: Record<string, Control>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const url = new URL(request.url ?? '/', 'http://region');
+  const [, place, command = ''] = url.pathname.split('/');
+  // The header keeps web pages out: no browser sends it to another origin without asking first.
+  if (place === '_region' && request.headers['x-region-control'] && Object.hasOwn(control, command)) {
+    try {
+      response.end(control[command]!(JSON.parse(Buffer.concat(chunks).toString())));
+    } catch (error) {
+      response.writeHead(400).end((error as Error).message);
+    }
+    return;
+  }
   const answer = await wire.handle({
     method: request.method ?? 'GET',
     path: url.pathname,

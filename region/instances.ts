@@ -5,7 +5,7 @@ import type { Clock, Host, Hosts } from './ports.ts';
 export interface Instance {
   readonly instanceId: string;
   readonly zone: string;
-  state: 'pending' | 'running' | 'shutting-down' | 'terminated';
+  state: 'pending' | 'running' | 'stopped' | 'shutting-down' | 'terminated';
   /** There from `running` on. */
   host: Host | undefined;
   /** Milliseconds since the epoch; when its SSM agent is (or will be) online. */
@@ -21,6 +21,10 @@ export interface Instances {
   launch(instanceId: string, zone: string, tags: Record<string, string>): Promise<Instance>;
   /** Ends the instance at once, as EC2's TerminateInstances would; safe twice. */
   terminate(instanceId: string): Promise<void>;
+  /** Ends all that runs on a running instance; its disk and address stay. */
+  stop(instanceId: string): Promise<void>;
+  /** Runs a stopped instance again, with the disk it had; its agent takes as long to come as at first. */
+  start(instanceId: string): void;
   /** Runs when an instance has left `running`. */
   onGone(listener: (instance: Instance) => void): void;
 }
@@ -56,6 +60,19 @@ export function createInstances(options: { clock: Clock; pace: Pace; hosts: Host
         instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
       }
       return instance;
+    },
+    async stop(instanceId) {
+      const instance = instances.get(instanceId);
+      if (instance?.state !== 'running') return;
+      instance.state = 'stopped';
+      for (const listener of listeners) listener(instance);
+      await instance.host?.stop();
+    },
+    start(instanceId) {
+      const instance = instances.get(instanceId);
+      if (instance?.state !== 'stopped') return;
+      instance.state = 'running';
+      instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
     },
     async terminate(instanceId) {
       const instance = instances.get(instanceId);

@@ -4,50 +4,8 @@ import type { Members } from './service.ts';
  * The members that each operation accepts, with AWS's published limits: lengths of strings, counts of
  * lists, values of numbers. What a schema has and this doesn't is refused.
  */
-const groupName = { min: 1, max: 255 };
-const hookName = { min: 1, max: 255, pattern: /^[A-Za-z0-9\-_/]+$/ };
 const token = { min: 36, max: 36 };
-const instanceId = { min: 1, max: 19 };
 const text = {};
-
-const lifecycleAction: Members = {
-  LifecycleHookName: hookName,
-  AutoScalingGroupName: groupName,
-  LifecycleActionToken: token,
-  InstanceId: instanceId,
-};
-
-export const autoscalingLimits: Record<string, Members> = {
-  SetDesiredCapacity: { AutoScalingGroupName: groupName, DesiredCapacity: { min: 0 } },
-  TerminateInstanceInAutoScalingGroup: { InstanceId: instanceId, ShouldDecrementDesiredCapacity: {} },
-  CompleteLifecycleAction: {
-    ...lifecycleAction,
-    LifecycleActionResult: { values: ['CONTINUE', 'ABANDON'] },
-  },
-  RecordLifecycleActionHeartbeat: lifecycleAction,
-  DescribeAutoScalingGroups: {
-    AutoScalingGroupNames: { max: 100, each: groupName },
-    IncludeInstances: {},
-    NextToken: text,
-    MaxRecords: { min: 1, max: 100 },
-    Filters: { max: 20, each: { members: { Name: text, Values: {} } } },
-  },
-  DescribeAutoScalingInstances: {
-    InstanceIds: { max: 50, each: instanceId },
-    MaxRecords: { min: 1, max: 50 },
-    NextToken: text,
-  },
-  DescribeScalingActivities: {
-    ActivityIds: { max: 100 },
-    AutoScalingGroupName: groupName,
-    MaxRecords: { min: 1, max: 100 },
-    NextToken: text,
-  },
-  DescribeLifecycleHooks: {
-    AutoScalingGroupName: groupName,
-    LifecycleHookNames: { max: 50, each: hookName },
-  },
-};
 
 const parameterName = { min: 1, max: 2048 };
 const parameterNames = { min: 1, max: 10, each: parameterName };
@@ -99,6 +57,7 @@ export const commandLimits: Record<string, Members> = {
     MaxConcurrency: { min: 1, max: 7, pattern: /^([1-9][0-9]*|[1-9][0-9]%|[1-9]%|100%)$/ },
     MaxErrors: { min: 1, max: 7, pattern: /^([1-9][0-9]*|[0]|[1-9][0-9]%|[0-9]%|100%)$/ },
   },
+  CancelCommand: { CommandId: token, InstanceIds: { max: 50, each: managedInstanceId } },
   GetCommandInvocation: { CommandId: token, InstanceId: managedInstanceId, PluginName: { min: 4 } },
   ListCommandInvocations: {
     CommandId: token,
@@ -125,7 +84,49 @@ export const targetLimits: Record<string, Members> = {
   DescribeTargetHealth: { TargetGroupArn: text, Targets: { each: target } },
   DescribeTargetGroups: { LoadBalancerArn: text, TargetGroupArns: {}, Names: {}, ...pages },
   DescribeTargetGroupAttributes: { TargetGroupArn: text },
+  ModifyTargetGroupAttributes: {
+    TargetGroupArn: text,
+    Attributes: { min: 1, each: { members: { Key: { max: 256 }, Value: text } } },
+  },
+  CreateListener: {
+    LoadBalancerArn: text,
+    Protocol: { values: ['TCP'] },
+    Port: { min: 1, max: 65_535 },
+    DefaultActions: {
+      min: 1,
+      max: 1,
+      each: { members: { Type: { values: ['forward'] }, TargetGroupArn: text } },
+    },
+  },
+  DeleteListener: { ListenerArn: text },
   DescribeLoadBalancers: { LoadBalancerArns: { max: 20 }, Names: {}, ...pages },
   DescribeListeners: { LoadBalancerArn: text, ListenerArns: {}, ...pages },
   DescribeTags: { ResourceArns: { max: 20 } },
+};
+
+const rule: Members = { Name: { min: 1, max: 64, pattern: /[.\-_A-Za-z0-9]+/ } };
+
+export const eventLimits: Record<string, Members> = {
+  PutEvents: {
+    Entries: {
+      min: 1,
+      max: 10,
+      each: {
+        members: { Source: {}, DetailType: {}, Detail: {}, Time: {}, Resources: {}, EventBusName: {} },
+      },
+    },
+  },
+  EnableRule: rule,
+  DisableRule: rule,
+  ListRules: { NextToken: { min: 1, max: 2048 }, Limit: { min: 1, max: 100 } },
+};
+
+/** One queue's dead letters are read by hand: no FIFO, nothing to make a receive idempotent. */
+export const queueLimits: Record<string, Members> = {
+  ReceiveMessage: {
+    ...{ QueueUrl: {}, AttributeNames: {}, MessageSystemAttributeNames: {}, MessageAttributeNames: {} },
+    MaxNumberOfMessages: { min: 1, max: 10 },
+    VisibilityTimeout: { min: 0, max: 43_200 },
+    WaitTimeSeconds: { min: 0, max: 20 },
+  },
 };

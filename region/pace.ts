@@ -27,6 +27,18 @@ export interface Pace {
   scheduleTickMs: number | undefined;
 }
 
+/** The stack parameters that make the operator as fast as the region; `real` takes the template's defaults. */
+export const operatorParameters: Record<'fast' | 'real', Record<string, string>> = {
+  fast: {
+    DebounceSeconds: '1',
+    AskSeconds: '20',
+    SweepSeconds: '5',
+    BalancerLagSeconds: '2',
+    PollSeconds: '0.1',
+  },
+  real: {},
+};
+
 export const fast: Pace = {
   scaleMs: 100,
   agentOnlineMs: 1_000,

@@ -26,6 +26,8 @@ export interface HostCommand {
   parameters: Record<string, string>;
   script: string;
   timeoutMs: number;
+  /** Aborted when the command is cancelled: everything that the script has started is killed. */
+  signal?: AbortSignal;
 }
 
 export interface Host {
@@ -35,6 +37,8 @@ export interface Host {
   run(command: HostCommand): Promise<RunResult>;
   /** Whether a TCP connection from the balancer to this port is accepted within `timeoutMs`. */
   accepts(port: number, timeoutMs: number): Promise<boolean>;
+  /** Ends every process on it, as stopping the instance does; its disk stays. */
+  stop(): Promise<void>;
   terminate(): Promise<void>;
 }
 

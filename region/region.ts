@@ -4,12 +4,14 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Applications, addApplications } from './applications.ts';
 import { machineClock } from './clock.ts';
+import { runFaultWords } from './fault-words.ts';
 import { createNamespaceHosts } from './hosts/namespaces.ts';
-import { listen } from './http.ts';
+import { createSimulatedHosts } from './hosts/simulated.ts';
+import { type Control, listen } from './http.ts';
 import { s3Name } from './network/addresses.ts';
 import { type ClientOptions, type ClientResult, runAsClient } from './network/client.ts';
-import { createNetwork, type Network } from './network/network.ts';
-import { fast, real } from './pace.ts';
+import { createNetwork, type Network, withoutNetwork } from './network/network.ts';
+import { fast, operatorParameters, real } from './pace.ts';
 import { createProcessSandboxes } from './sandbox-process.ts';
 import { functionLogFile, networkDirectory } from './state.ts';
 import { readTemplate } from './template.ts';
@@ -21,10 +23,14 @@ export interface RegionOptions {
   pace: 'fast' | 'real';
   /** Holds `.serverless/` (the packaged operator) and `infra/fleet.yml`. */
   packageDirectory: string;
+  /** Hosts without processes, where real ones can't be had; no client can go through them. */
+  simulated?: boolean;
   /** For everything that the region keeps; made, and removed by `close`. */
   stateDirectory: string;
   /** Executions of functions at once; 10 by default, as in a new account. */
   concurrency?: number;
+  /** Hears that the pace of the running region has been changed. */
+  paceChanged?(pace: 'fast' | 'real'): void;
   /** Hears what is being done, a line at a time. */
   progress?(line: string): void;
 }
@@ -58,18 +64,21 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     await refuseTakenPort(options.port);
     mkdirSync(stateDirectory, { recursive: true });
     endings.push(() => rmSync(stateDirectory, { recursive: true, force: true }));
-    progress('making the network: a VPC, its balancer, an S3 endpoint');
-    const network = await createNetwork(networkDirectory(stateDirectory));
+    const { simulated = false } = options;
+    if (!simulated) progress('making the network: a VPC, its balancer, an S3 endpoint');
+    const directory = networkDirectory(stateDirectory);
+    const network = simulated ? withoutNetwork(directory) : await createNetwork(directory);
     endings.push(network.close);
     const world = createWorld({
       clock: machineClock,
       pace: { fast, real }[options.pace],
-      hosts: createNamespaceHosts(network),
+      hosts: simulated ? createSimulatedHosts(machineClock) : createNamespaceHosts(network),
       balancer: network.balancer,
       sandboxes: createProcessSandboxes(),
     });
     endings.push(world.close);
-    const http = await listen(world.wire, options.port);
+    const control: Record<string, Control> = { fault: (words) => runFaultWords(world, words) };
+    const http = await listen(world.wire, options.port, control);
     endings.push(http.close);
     const endpoint = `http://127.0.0.1:${http.port}`;
     const applications = addApplications(world, {
@@ -83,6 +92,7 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     });
     endings.push(applications.close);
     deploy(applications, options, progress);
+    control.speed = ([pace = '']) => changePace(world, applications, pace, options);
     return {
       ...applications,
       endpoint,
@@ -98,18 +108,6 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
 }
 
 const functionLogBytesMax = 32 * 1024 * 1024;
-
-/** The stack parameters that make the operator as fast as the region; `real` takes the template's defaults. */
-const operatorParameters = {
-  fast: {
-    DebounceSeconds: '1',
-    AskSeconds: '20',
-    SweepSeconds: '5',
-    BalancerLagSeconds: '2',
-    PollSeconds: '0.1',
-  },
-  real: {},
-};
 
 const fleetParameters = {
   FleetName: 'demo',
@@ -140,6 +138,16 @@ function deploy(
   stacks.deploy('shoal', operator, operatorParameters[pace]);
   progress('deploying the fleet: stack demo');
   stacks.deploy('demo', readTemplate(read('infra/fleet.yml')), fleetParameters);
+}
+
+/** As a person's update of the operator's stack, and of AWS itself. */
+function changePace(world: World, { stacks, events }: Applications, pace: string, options: RegionOptions) {
+  if (pace !== 'fast' && pace !== 'real') throw new Error(`speed is fast or real, not ${pace}`);
+  Object.assign(world.pace, { fast, real }[pace]);
+  stacks.update('shoal', operatorParameters[pace]);
+  events.restart();
+  options.paceChanged?.(pace);
+  return `the region's pace is ${pace} from now on`;
 }
 
 function unpack({ packageDirectory, stateDirectory }: RegionOptions, zipName: string, functionName: string) {

@@ -1,4 +1,5 @@
 import { NormalizedSchema } from '@smithy/core/schema';
+import type { Faults } from './faults.ts';
 import type { Clock } from './ports.ts';
 import { AwsError, account, type Call, type Service } from './service.ts';
 import { dialectOf, type Recognised, recognise, type WireRequest } from './wire-requests.ts';
@@ -24,7 +25,7 @@ export interface Wire {
   identities: Map<string, string>;
   /** The last `logEntriesMax` requests, oldest first. */
   log: LogEntry[];
-  /** Asked before each operation runs; the error it returns is answered instead. */
+  /** A test's own fault, asked before each operation runs; the error it returns is answered instead. */
   fault:
     | ((request: Pick<LogEntry, 'service' | 'operation' | 'identity' | 'input'>) => AwsError | undefined)
     | undefined;
@@ -35,7 +36,13 @@ export interface Wire {
 export const administrator = `arn:aws:iam::${account}:root`;
 const logEntriesMax = 20_000;
 
-export function createWire({ clock, newId }: { clock: Clock; newId: () => string }): Wire {
+export interface WireOptions {
+  clock: Clock;
+  newId: () => string;
+  faults: Faults;
+}
+
+export function createWire({ clock, newId, faults }: WireOptions): Wire {
   const services = new Map<string, Service>();
   const wire: Wire = {
     services,
@@ -53,7 +60,7 @@ export function createWire({ clock, newId }: { clock: Clock; newId: () => string
         requestId: call.requestId,
         ms: 0,
       };
-      const response = await answer(wire, request, call, entry);
+      const response = await answer(wire, faults, request, call, entry);
       entry.ms = clock.now() - entry.at;
       wire.log.push(entry);
       if (wire.log.length > logEntriesMax * 1.1) wire.log.splice(0, wire.log.length - logEntriesMax);
@@ -63,7 +70,13 @@ export function createWire({ clock, newId }: { clock: Clock; newId: () => string
   return wire;
 }
 
-async function answer(wire: Wire, request: WireRequest, call: Call, entry: LogEntry): Promise<WireResponse> {
+async function answer(
+  wire: Wire,
+  faults: Faults,
+  request: WireRequest,
+  call: Call,
+  entry: LogEntry,
+): Promise<WireResponse> {
   let recognised: Recognised | undefined;
   try {
     recognised = recognise(request, wire.services);
@@ -79,7 +92,9 @@ async function answer(wire: Wire, request: WireRequest, call: Call, entry: LogEn
     if (!run || !recognised.schema) throw recognised.unknown;
     const input = recognised.read();
     entry.input = input;
-    const fault = wire.fault?.(entry);
+    // Nobody is left to hear an answer.
+    if (faults.crashes(call.identity)) await new Promise(() => {});
+    const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation);
     if (fault) throw fault;
     const output = await run(input, call);
     return success(recognised, NormalizedSchema.of(recognised.schema[5]), output ?? {}, call.requestId);

@@ -1,4 +1,5 @@
 import type { BusEvent, Context, Ids } from './context.ts';
+import { Faults } from './faults.ts';
 import { createInstances } from './instances.ts';
 import type { Pace } from './pace.ts';
 import type { Balancer, Clock, Hosts, Sandboxes } from './ports.ts';
@@ -37,10 +38,14 @@ export interface WorldOptions {
 
 /** A region with all its services and nothing in it. */
 export function createWorld(options: WorldOptions): World {
-  const { pace, balancer } = options;
+  const { balancer } = options;
+  // A copy, since the pace of a running region can be changed.
+  const pace = { ...options.pace };
   const timers = createTimers(options.clock);
   const clock: Clock = { now: () => options.clock.now(), after: timers.after };
-  const ids = createIds(options.random ?? Math.random);
+  const random = options.random ?? Math.random;
+  const ids = createIds(random);
+  const faults = new Faults(clock, random);
   const listeners: ((event: BusEvent) => void)[] = [];
   const publish: Publish = (event) => {
     const complete: BusEvent = {
@@ -55,8 +60,8 @@ export function createWorld(options: WorldOptions): World {
     for (const listener of listeners) listener(complete);
   };
   const instances = createInstances({ clock, pace, hosts: options.hosts });
-  const context: Context = { clock, pace, instances, balancer, publish, ids };
-  const wire = createWire({ clock, newId: ids.uuid });
+  const context: Context = { clock, pace, instances, balancer, publish, ids, faults };
+  const wire = createWire({ clock, newId: ids.uuid, faults });
   const parameters = createParameters(context);
   const commands = createCommands(context);
   const autoscaling = createAutoScaling(context);

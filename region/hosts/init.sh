@@ -7,13 +7,22 @@ directory=$1 name=$2 address=$3 systemctl=$4
 
 # Writes to the system's folders stay in the host's own memory and go with its mount namespace.
 mount -t tmpfs -o mode=755 tmpfs /mnt
-for folder in etc usr var; do
-  mkdir /mnt/$folder /mnt/$folder.work
-  mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/$folder.work" overlay /$folder
+layers='etc usr var' options=''
+if [[ ! -O / ]]; then
+  # In a user namespace the machine's files belong to nobody and can't be written to: folders that a host
+  # writes to are made anew, and /etc, where containers have mounts that don't come along, is a copy.
+  layers='usr var' options=,userxattr
+  mkdir -p /mnt/usr/{bin,sbin,local/sbin} /mnt/var/{lib,log,spool,tmp}
+  cp -rd /etc /mnt/ 2>/dev/null || [[ -e /mnt/etc/squid/squid.conf ]]
+  mount --bind /mnt/etc /etc
+fi
+for folder in $layers; do
+  mkdir -p "/mnt/$folder" "/mnt/$folder.work"
+  mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/$folder.work$options" overlay "/$folder"
 done
 
 # What the region hands over has to be read before a private /tmp or /run may cover it.
-rm -f /etc/resolv.conf /etc/nsswitch.conf /usr/bin/systemctl
+rm -f /etc/{hosts,resolv.conf,nsswitch.conf} /usr/bin/systemctl
 cp "$directory/resolv.conf" "$directory/nsswitch.conf" /etc/
 printf '127.0.0.1 localhost\n%s %s\n' "$address" "$name" >/etc/hosts
 install -m 755 "$systemctl" /usr/bin/systemctl

@@ -1,10 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { hostAddress } from '../network/addresses.ts';
 import type { Network } from '../network/network.ts';
 import { endSession, record, startTime } from '../network/processes.ts';
+import { enterUserNamespace } from '../network/user-namespace.ts';
 import type { Host, HostCommand, Hosts, RunResult } from '../ports.ts';
 
 const maxOutputCharacters = 24_000;
@@ -20,7 +22,7 @@ const agentEnvironment = {
 
 /**
  * Hosts made of namespaces on this machine, each with its own processes, network and system folders, and
- * the machine's installed Squid, not running. Needs root.
+ * the machine's installed Squid, not running. Needs root, be it that of a user namespace.
  */
 export function createNamespaceHosts(network: Network): Hosts {
   const launched = new Map<string, number>();
@@ -33,6 +35,11 @@ export function createNamespaceHosts(network: Network): Hosts {
   };
 }
 
+/** Only the first process outlives it; what lies in memory goes, but for the folders that a boot makes. */
+const stopScript = `kill -KILL -1
+  find /run /tmp /dev/shm -mindepth 1 -delete
+  mkdir -p /run/lock /run/shoal-region`;
+
 /**
  * The command that enters a host of the region in `directory`, to be followed by what to run there. Works
  * from any process. Throws when there is no such host.
@@ -41,7 +48,7 @@ export function enterHost(directory: string, instanceId: string): string[] {
   const pid = hostPid(directory, instanceId);
   // What enters has to be born in the namespace of processes that `pid` made for its children.
   const namespaces = ['-n', '-m', '-i', '-u', `--pid=/proc/${pid}/ns/pid_for_children`];
-  return ['nsenter', '-t', String(pid), ...namespaces, '--'];
+  return [...enterUserNamespace(pid), 'nsenter', '-t', String(pid), ...namespaces, '--'];
 }
 
 function hostPid(directory: string, instanceId: string): number {
@@ -85,6 +92,10 @@ async function launch(network: Network, instanceId: string, address: string): Pr
       address,
       run: (command) => run(directory, instanceId, ++scripts, command),
       accepts: (port, timeoutMs) => network.accepts(address, port, timeoutMs),
+      async stop() {
+        const [program, ...enter] = enterHost(directory, instanceId);
+        await promisify(execFile)(program!, [...enter, 'sh', '-c', stopScript], { cwd: '/' });
+      },
       async terminate() {
         rmSync(file, { force: true });
         holder.stdin.destroy();
@@ -145,6 +156,7 @@ async function run(
       timedOut = true;
       endSession(child.pid!);
     }, command.timeoutMs);
+    command.signal?.addEventListener('abort', () => child.exitCode ?? endSession(child.pid!));
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 137));

@@ -56,10 +56,18 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
     const behaviour = behaviourOf(id, sha256);
     const usual = mode !== 'apply' ? checkMs : behaviour === 'busy' ? busyMs : applyMs;
     const ms = behaviour === 'hangs' ? Number.POSITIVE_INFINITY : usual;
-    await new Promise<void>((resolve) => clock.after(Math.min(ms, command.timeoutMs), resolve));
+    const { signal, timeoutMs } = command;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(Math.min(ms, timeoutMs), resolve);
+      signal?.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
     const machine = machines.get(id);
-    if (ms > command.timeoutMs || machine === undefined) {
-      return { exitCode: 137, stdout: '', stderr: '', timedOut: machine !== undefined };
+    if (ms > timeoutMs || machine === undefined || signal?.aborted) {
+      const timedOut = machine !== undefined && signal?.aborted !== true;
+      return { exitCode: 137, stdout: '', stderr: '', timedOut };
     }
     if (behaviour === 'silent') return { exitCode: 1, stdout: '', stderr: '', timedOut: false };
     const report = answer(machine, command.parameters, behaviour, Math.floor(clock.now() / 1000));
@@ -84,6 +92,12 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
           const machine = machines.get(instanceId);
           return machine?.reachable === true && machine.serving && machine.port === port;
         },
+        stop: async () =>
+          void Object.assign(machines.get(instanceId) ?? {}, {
+            running: null,
+            serving: false,
+            connections: 0,
+          }),
         terminate: async () => void machines.delete(instanceId),
       };
     },

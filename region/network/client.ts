@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { balancerAddress, clientInterfacePrefix, routerAddress, s3Name } from './addresses.ts';
 import { vpcPid } from './network.ts';
 import { marker, record } from './processes.ts';
+import { enterUserNamespace } from './user-namespace.ts';
 
 export const defaultClientAddress = '172.31.0.10';
 
@@ -37,9 +38,11 @@ export async function startClient(directory: string, options: ClientOptions): Pr
   const script =
     'set -e; mount --bind "$1" /etc/resolv.conf; mount --bind "$2" /etc/hosts; ' +
     'mount --bind "$3" /etc/nsswitch.conf; shift 3; exec "$@"';
+  const enter = enterUserNamespace(machine);
   const child = spawn(
-    'nsenter',
+    enter[0] ?? 'nsenter',
     [
+      ...(enter.length > 0 ? [...enter.slice(1), 'nsenter'] : []),
       ...[`--net=/proc/${machine}/ns/net`, 'unshare', '--mount', '--propagation', 'private'],
       ...['sh', '-c', script, 'sh', ...files, ...options.command],
     ],
@@ -146,8 +149,9 @@ END
     fi
     echo $holder`;
   try {
-    const locked = ['-o', join(folder, 'lock'), 'sh', '-ec', script];
-    const { stdout } = await promisify(execFile)('flock', locked, { cwd: folder });
+    const locked = ['flock', '-o', join(folder, 'lock'), 'sh', '-ec', script];
+    const [program, ...words] = [...enterUserNamespace(vpc), ...locked] as [string, ...string[]];
+    const { stdout } = await promisify(execFile)(program, words, { cwd: folder });
     const pid = Number(stdout);
     record(directory, pid);
     return pid;

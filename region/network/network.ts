@@ -53,10 +53,22 @@ export async function createNetwork(directory: string): Promise<Network> {
   };
 }
 
-/** The process that holds the VPC's namespace. Throws when no region runs in `directory`. */
+/** Stands in for the network of hosts that are simulated: nothing goes through it. */
+export function withoutNetwork(directory: string): Network {
+  return {
+    directory,
+    balancer: { route: async () => {} },
+    balancerAddress,
+    accepts: async () => false,
+    attach: async () => {},
+    close: async () => {},
+  };
+}
+
+/** The process that holds the VPC's namespace. Throws when no region with real hosts runs in `directory`. */
 export function vpcPid(directory: string): number {
   const pid = runningVpc(directory);
-  if (pid === null) throw new Error(`no region runs in ${directory}`);
+  if (pid === null) throw new Error(`no region with real hosts runs in ${directory}`);
   return pid;
 }
 

@@ -17,7 +17,13 @@ export function record(directory: string, pid: number): () => void {
 
 /** Clock ticks from boot to the process's start, by which a reused pid is told apart; null when it is gone. */
 export function startTime(pid: number): string | null {
-  return status(pid)?.started ?? null;
+  if (process.platform === 'linux') return status(pid)?.started ?? null;
+  // Other systems, which have simulated hosts alone, only say whether a process has this pid.
+  try {
+    return process.kill(pid, 0) ? 'unknown' : null;
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { Context } from '../context.ts';
 import { arn } from '../service.ts';
-import type { Group, Member } from './groups.ts';
+import type { Group } from './groups.ts';
+import type { Journey } from './lifecycle.ts';
+import type { Member } from './members.ts';
 
 /** A scaling activity: what people and callers see of one launch or one termination. */
 export interface Activity {
@@ -10,36 +12,59 @@ export interface Activity {
   cause: string;
   startedAt: number;
   endedAt: number | undefined;
-  statusCode: 'InProgress' | 'MidLifecycleAction' | 'Successful' | 'Failed' | 'Cancelled';
+  statusCode:
+    | 'PreInService'
+    | 'InProgress'
+    | 'MidLifecycleAction'
+    | 'MidTerminatingLifecycleAction'
+    | 'Successful'
+    | 'Failed'
+    | 'Cancelled';
   statusMessage: string | undefined;
   progress: number;
   zone: string;
+  /** Undefined for what runs no hook: standby and detaching. */
+  journey: Journey | undefined;
 }
 
 const activitiesMax = 2_000;
+
+/** A sentence of a cause, as Auto Scaling begins each of them. */
+export const at = ({ clock }: Context, what: string): string =>
+  `At ${new Date(clock.now()).toISOString().slice(0, 19)}Z ${what}`;
 
 export function beginActivity(
   { clock, ids }: Context,
   group: Group,
   member: Member,
-  description: string,
+  what: string,
   cause: string,
+  journey?: Journey,
 ): Activity {
+  const terminates = journey === undefined || journey.destination === 'EC2';
   const activity: Activity = {
     id: ids.uuid(),
     instanceId: member.instanceId,
-    description,
+    description: `${what}: ${member.instanceId}`,
     cause,
     startedAt: clock.now(),
     endedAt: undefined,
-    statusCode: 'InProgress',
+    statusCode: terminates ? 'InProgress' : 'PreInService',
     statusMessage: undefined,
-    progress: 50,
+    progress: terminates ? 50 : 30,
     zone: member.zone,
+    journey,
   };
   group.activities.unshift(activity);
   group.activities.length = Math.min(group.activities.length, activitiesMax);
   return activity;
+}
+
+/** A hook holds the instance. */
+export function suspendActivity(activity: Activity): void {
+  const terminates = activity.journey?.destination === 'EC2';
+  activity.statusCode = terminates ? 'MidTerminatingLifecycleAction' : 'MidLifecycleAction';
+  activity.progress = terminates ? 60 : 40;
 }
 
 export function endActivity(
@@ -73,6 +98,8 @@ export function announceActivity(
       EndTime: new Date(activity.endedAt ?? activity.startedAt).toISOString(),
       EC2InstanceId: activity.instanceId,
       Cause: activity.cause,
+      Origin: activity.journey?.origin,
+      Destination: activity.journey?.destination,
     },
   });
 }

@@ -3,7 +3,14 @@ import type { Instance } from '../instances.ts';
 import type { RunResult } from '../ports.ts';
 import { type CommandDocument, substitute } from './documents.ts';
 
-export type InvocationStatus = 'Pending' | 'InProgress' | 'Success' | 'Failed' | 'TimedOut' | 'Cancelled';
+export type InvocationStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Cancelling'
+  | 'Success'
+  | 'Failed'
+  | 'TimedOut'
+  | 'Cancelled';
 
 export interface Command {
   id: string;
@@ -14,6 +21,7 @@ export interface Command {
   comment: string;
   concurrency: number;
   errorsMax: number;
+  cancelled: boolean;
   invocations: Invocation[];
 }
 
@@ -24,6 +32,8 @@ export interface Invocation {
   statusDetails: string;
   /** On its way to the agent, or further. */
   sent: boolean;
+  /** Ends the script on its host. */
+  abort: AbortController;
   startedAt: number | undefined;
   endedAt: number | undefined;
   result: RunResult | undefined;
@@ -31,11 +41,25 @@ export interface Invocation {
 
 /** The SSM agent runs this many commands at a time. */
 const slots = 5;
+/** A command that waits for its agent is tried again after so long. */
+const knockMs = 1_000;
 
-export const isEnded = ({ status }: Invocation): boolean => status !== 'Pending' && status !== 'InProgress';
+const open: InvocationStatus[] = ['Pending', 'InProgress', 'Cancelling'];
+
+/** What was never delivered doesn't count as an error of the command. */
+export const isError = ({ status, statusDetails }: Invocation): boolean =>
+  status === 'Failed' || statusDetails === 'Execution Timed Out';
+
+export const isEnded = ({ status }: Invocation): boolean => !open.includes(status);
+
+/** Whether the agent has been heard of. It stays registered when it falls silent. */
+export function isRegistered({ clock, faults }: Context, instance: Instance): boolean {
+  return faults.agentOf(instance).onlineAt <= clock.now();
+}
 
 export function isOnline(context: Context, instance: Instance): boolean {
-  return instance.state === 'running' && instance.agentOnlineAt <= context.clock.now();
+  const { silent } = context.faults.agentOf(instance);
+  return instance.state === 'running' && !silent && isRegistered(context, instance);
 }
 
 /** Delivers commands to hosts, runs them, and ends each invocation one way or another. */
@@ -49,7 +73,7 @@ export class Agents {
 
   /** Starts as many invocations as the command's own concurrency and number of errors allow. */
   advance({ invocations, concurrency, errorsMax }: Command): void {
-    const errors = invocations.filter(({ status }) => status === 'Failed' || status === 'TimedOut').length;
+    const errors = invocations.filter(isError).length;
     const waiting = invocations.filter(({ sent }) => !sent);
     if (errors > errorsMax) {
       for (const invocation of waiting.filter((i) => !isEnded(i)))
@@ -60,20 +84,33 @@ export class Agents {
     for (const invocation of waiting.slice(0, concurrency - running)) this.deliver(invocation);
   }
 
+  /** What waits is cancelled at once; a script that runs is killed, and the agent says when it is gone. */
+  cancel(invocation: Invocation): void {
+    if (invocation.status === 'Pending') this.end(invocation, 'Cancelled', 'Cancelled');
+    if (invocation.status !== 'InProgress') return;
+    this.change(invocation, 'Cancelling', 'Cancelling');
+    this.context.clock.after(this.context.pace.deliveryMs, () => {
+      if (isOnline(this.context, invocation.instance)) invocation.abort.abort();
+    });
+  }
+
   private deliver(invocation: Invocation): void {
-    const { clock, pace } = this.context;
+    const { clock, pace, faults } = this.context;
     const { command, instance } = invocation;
     const deliveryMs = command.deliveryTimeoutSeconds * 1000;
     let delivered = false;
     invocation.sent = true;
-    clock.after(pace.deliveryMs, () => {
-      if (!isOnline(this.context, instance)) return;
+    const knock = (): void => {
+      // A script must not start after its delivery was given up.
+      if (isEnded(invocation)) return;
+      if (!isOnline(this.context, instance)) return void clock.after(knockMs, knock);
       delivered = true;
       const agent = this.busy.get(instance.instanceId) ?? { running: 0, waiting: [] };
       this.busy.set(instance.instanceId, agent);
       agent.waiting.push(invocation);
       this.work(agent);
-    });
+    };
+    clock.after(pace.deliveryMs + faults.agentOf(instance).slowMs, knock);
     clock.after(deliveryMs, () => {
       if (!delivered) this.end(invocation, 'TimedOut', 'Delivery Timed Out');
     });
@@ -101,13 +138,16 @@ export class Agents {
     let result: RunResult;
     try {
       const { script, timeoutMs } = substitute(document, parameters);
-      result = await instance.host!.run({ documentName: document.name, parameters, script, timeoutMs });
+      const command = { documentName: document.name, parameters, script, timeoutMs };
+      result = await instance.host!.run({ ...command, signal: invocation.abort.signal });
     } catch {
       return; // The machine went away with the command: nobody is left to report.
     }
-    if (instance.state !== 'running') return;
+    // A silent agent reports nothing, and its command ends when both time-outs have passed.
+    if (!isOnline(this.context, instance)) return;
     invocation.result ??= result;
-    if (result.timedOut) this.end(invocation, 'TimedOut', 'Execution Timed Out');
+    if (invocation.abort.signal.aborted) this.end(invocation, 'Cancelled', 'Cancelled');
+    else if (result.timedOut) this.end(invocation, 'TimedOut', 'Execution Timed Out');
     else if (result.exitCode === 0) this.end(invocation, 'Success', 'Success');
     else this.end(invocation, 'Failed', 'Failed');
   }

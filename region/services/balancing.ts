@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { AwsError, arn, region } from '../service.ts';
-import { Health, type HealthCheck, routedTargets, type TargetGroup } from './health.ts';
+import { Health, type HealthCheck, routedTargets, type TargetGroup, targetKey } from './health.ts';
 
 export interface LoadBalancer {
   name: string;
@@ -65,10 +65,12 @@ export class Balancing {
   constructor(context: Context) {
     this.context = context;
     this.health = new Health(context, (group, reset) => this.route(group, reset));
-    context.instances.onGone(({ instanceId }) => {
+    context.instances.onGone(({ instanceId, state }) => {
       for (const group of this.groups.values()) {
         for (const { id, port } of group.targets.values()) {
-          if (id === instanceId) this.health.deregister(group, id, port);
+          if (id !== instanceId) continue;
+          if (state === 'stopped') this.health.suspend(group, targetKey(id, port));
+          else this.health.deregister(group, id, port);
         }
       }
     });

@@ -1,5 +1,5 @@
 import type * as model from '@aws-sdk/client-ssm';
-import { type Command, type Invocation, isEnded } from './agents.ts';
+import { type Command, type Invocation, isEnded, isError } from './agents.ts';
 import { truncateOutput } from './documents.ts';
 
 const stdoutMax = 24_000;
@@ -9,12 +9,13 @@ const pluginOutputMax = 2_500;
 export function describeCommand(command: Command): model.Command {
   const { invocations } = command;
   const count = (status: string) => invocations.filter((invocation) => invocation.status === status).length;
-  const errors = count('Failed') + count('TimedOut');
   const running = invocations.some((invocation) => !isEnded(invocation));
   const begun = invocations.some(({ status }) => status !== 'Pending');
+  const { cancelled } = command;
   // A delivery time-out alone doesn't make a command fail: judge invocations, never the command.
-  const failed = invocations.some((i) => i.status === 'Failed' || i.statusDetails === 'Execution Timed Out');
-  const status = running ? (begun ? 'InProgress' : 'Pending') : failed ? 'Failed' : 'Success';
+  const failed = invocations.some(isError);
+  const open = cancelled ? 'Cancelling' : begun ? 'InProgress' : 'Pending';
+  const status = running ? open : cancelled ? 'Cancelled' : failed ? 'Failed' : 'Success';
   return {
     CommandId: command.id,
     DocumentName: command.document.name,
@@ -33,7 +34,7 @@ export function describeCommand(command: Command): model.Command {
     MaxErrors: `${command.errorsMax}`,
     TargetCount: invocations.length,
     CompletedCount: invocations.filter(isEnded).length,
-    ErrorCount: errors,
+    ErrorCount: count('Failed') + count('TimedOut'),
     DeliveryTimedOutCount: invocations.filter((i) => i.statusDetails === 'Delivery Timed Out').length,
     TimeoutSeconds: command.deliveryTimeoutSeconds,
   };
@@ -82,7 +83,7 @@ export function describeInvocation(invocation: Invocation, withDetails: boolean)
   const { stdout, stderr } = streams(invocation);
   const plugin: model.CommandPlugin = {
     Name: command.document.step.name,
-    Status: status,
+    Status: status === 'Cancelling' ? 'InProgress' : status,
     StatusDetails: statusDetails,
     ResponseCode: responseCode(invocation),
     ...(startedAt === undefined ? {} : { ResponseStartDateTime: new Date(startedAt) }),

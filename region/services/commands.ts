@@ -4,7 +4,7 @@ import type { Instance } from '../instances.ts';
 import { commandLimits } from '../limits.ts';
 import { page } from '../pages.ts';
 import { AwsError, account, type Service } from '../service.ts';
-import { Agents, type Command, isOnline } from './agents.ts';
+import { Agents, type Command, isEnded, isRegistered } from './agents.ts';
 import { describeCommand, describeInvocation, describeResult } from './commands-described.ts';
 import { type CommandDocument, chooseDocument, readDocument, readParameters } from './documents.ts';
 import { describeInstances } from './managed-instances.ts';
@@ -33,6 +33,11 @@ export function createCommands(context: Context): Commands {
           if (commands.size > commandsMax) commands.delete(commands.keys().next().value!);
           agents.advance(command);
           return { Command: describeCommand(command) };
+        },
+        CancelCommand(input: model.CancelCommandRequest) {
+          const command = commands.get(input.CommandId ?? '');
+          if (!command) throw new AwsError('InvalidCommandId');
+          cancel(agents, command, input.InstanceIds ?? []);
         },
         ...lookUps(context, commands),
         DescribeInstanceInformation: (input) => describeInstances(context, input),
@@ -65,15 +70,31 @@ function createCommand(
     comment: input.Comment ?? '',
     concurrency: Math.max(1, share(input.MaxConcurrency ?? '50', instances.length)),
     errorsMax: share(input.MaxErrors ?? '0', instances.length),
+    cancelled: false,
     invocations: [],
   };
   const fresh = { status: 'Pending', statusDetails: 'Pending', sent: false } as const;
   const times = { startedAt: undefined, endedAt: undefined, result: undefined };
-  command.invocations = instances.map((instance) => ({ command, instance, ...fresh, ...times }));
+  command.invocations = instances.map((instance) => {
+    return { command, instance, ...fresh, ...times, abort: new AbortController() };
+  });
   return command;
 }
 
-/** One instance that can't be reached spoils the whole command. */
+/** On these instances, or with none named on all. What has ended stays as it is. */
+function cancel(agents: Agents, command: Command, ids: string[]): void {
+  const named = ids.map((id) => {
+    const found = command.invocations.find(({ instance }) => instance.instanceId === id);
+    if (!found) throw new AwsError('InvalidInstanceId', `The command was not sent to ${id}.`);
+    return found;
+  });
+  const invocations = ids.length > 0 ? named : command.invocations;
+  command.cancelled ||= ids.length === 0 && !invocations.every(isEnded);
+  // What has not been sent first, or each end would let another one begin.
+  for (const invocation of invocations.toReversed()) agents.cancel(invocation);
+}
+
+/** One instance whose agent has never been heard of spoils the whole command; a silent one doesn't. */
 function chooseInstances(context: Context, ids: string[]): Instance[] {
   if (new Set(ids).size < ids.length) throw new AwsError('DuplicateInstanceId');
   if (ids.length === 0) {
@@ -81,7 +102,8 @@ function chooseInstances(context: Context, ids: string[]): Instance[] {
   }
   return ids.map((id) => {
     const instance = context.instances.get(id);
-    if (instance && isOnline(context, instance)) return instance;
+    const valid = instance?.state === 'running' || instance?.state === 'stopped';
+    if (valid && isRegistered(context, instance)) return instance;
     throw new AwsError(
       'InvalidInstanceId',
       `Instances [[${id}]] not in a valid state for account ${account}`,

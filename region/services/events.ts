@@ -1,17 +1,16 @@
 import * as model from '@aws-sdk/client-eventbridge';
 import type { BusEvent } from '../context.ts';
 import { compilePattern, type EventPattern } from '../event-pattern.ts';
+import type { Faults } from '../faults.ts';
+import { eventLimits } from '../limits.ts';
+import type { Pace } from '../pace.ts';
+import { page } from '../pages.ts';
 import type { Clock } from '../ports.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
 import { createTimers } from '../timers.ts';
+import { createDelivery, type RuleTarget } from './event-delivery.ts';
 import type { Functions } from './functions.ts';
 import type { Queues } from './queues.ts';
-
-export interface RuleTarget {
-  arn: string;
-  /** ARN of the queue for events that can't be delivered to the target. */
-  deadLetterQueue?: string;
-}
 
 export interface RuleDefinition {
   name: string;
@@ -25,8 +24,8 @@ export interface RuleDefinition {
 export interface EventsOptions {
   clock: Clock;
   newId(): string;
-  /** Period of every schedule; undefined takes each rule's own. */
-  scheduleTickMs: number | undefined;
+  pace: Pick<Pace, 'scheduleTickMs'>;
+  faults: Faults;
   /** Puts an event on the bus, which brings it back through `deliver`. */
   publish(event: BusEvent): void;
   functions: Pick<Functions, 'invokeAsync' | 'permits'>;
@@ -39,6 +38,8 @@ export interface Events {
   createRule(rule: RuleDefinition): string;
   /** Hands an event of the default bus to the targets of every rule that matches it. */
   deliver(event: BusEvent): void;
+  /** Starts every schedule's period over, at the pace there is now. */
+  restart(): void;
   close(): void;
 }
 
@@ -51,27 +52,44 @@ interface EventEntry {
   EventBusName?: string;
 }
 
-const invoker = 'events.amazonaws.com';
 const defaultBus = ['default', arn('events', 'event-bus/default')];
 const unitMs: Record<string, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
+interface Rule extends RuleDefinition {
+  arn: string;
+  matches: EventPattern | undefined;
+  periodMs: number | undefined;
+  /** Stops its schedule. */
+  cancel: () => void;
+}
+
 /** EventBridge's default bus: rules with patterns or schedules, targets that are Lambda functions. */
 export function createEvents(options: EventsOptions): Events {
-  const { clock, newId } = options;
+  const { clock, newId, pace, faults } = options;
   const timers = createTimers(clock);
-  const rules = new Map<string, { arn: string; matches: EventPattern | undefined; targets: RuleTarget[] }>();
+  const rules = new Map<string, Rule>();
+  const deliverTo = createDelivery(options, timers);
 
-  const deliverTo = createDelivery(options);
+  /** A fault may lose the event, double it or hold it up, whatever rule it is for. */
+  const spread = (event: BusEvent, isFor: (rule: Rule) => boolean): void => {
+    const now = () => {
+      for (const rule of [...rules.values()].filter((one) => one.enabled && isFor(one))) {
+        for (const target of rule.targets) deliverTo(rule.arn, target, event);
+      }
+    };
+    for (const ms of faults.deliveriesOf(event['detail-type'])) {
+      if (ms === 0) now();
+      else timers.after(ms, now);
+    }
+  };
 
-  const tick = (ruleArn: string, targets: RuleTarget[], periodMs: number): void => {
-    timers.after(periodMs, () => {
-      const event = complete(clock, newId(), {
-        Source: 'aws.events',
-        DetailType: 'Scheduled Event',
-        Resources: [ruleArn],
-      });
-      for (const target of targets) deliverTo(ruleArn, target, event);
-      tick(ruleArn, targets, periodMs);
+  const schedule = (rule: Rule): void => {
+    rule.cancel();
+    if (!rule.enabled || rule.periodMs === undefined) return;
+    rule.cancel = timers.after(pace.scheduleTickMs ?? rule.periodMs, () => {
+      const entry = { Source: 'aws.events', DetailType: 'Scheduled Event', Resources: [rule.arn] };
+      spread(complete(clock, newId(), entry), (one) => one === rule);
+      schedule(rule);
     });
   };
 
@@ -80,75 +98,61 @@ export function createEvents(options: EventsOptions): Events {
       name: 'events',
       model,
       client: new model.EventBridgeClient({ region }),
-      operations: { PutEvents: ({ Entries }: { Entries: EventEntry[] }) => putEvents(Entries, options) },
-      limits: {
-        PutEvents: {
-          Entries: {
-            min: 1,
-            max: 10,
-            each: {
-              members: { Source: {}, DetailType: {}, Detail: {}, Time: {}, Resources: {}, EventBusName: {} },
-            },
-          },
-        },
+      operations: {
+        PutEvents: ({ Entries }: { Entries: EventEntry[] }) => putEvents(Entries, options),
+        ...ruleOperations(rules, schedule),
       },
+      limits: eventLimits,
     },
-    createRule({ name, pattern, schedule, enabled, targets }) {
-      if ((pattern === undefined) === (schedule === undefined)) {
+    createRule(definition) {
+      const { name, pattern, schedule: expression } = definition;
+      if ((pattern === undefined) === (expression === undefined)) {
         throw new AwsError(
           'ValidationException',
           `Rule ${name}: the region needs EventPattern or ScheduleExpression`,
         );
       }
-      const ruleArn = arn('events', `rule/${name}`);
       if (rules.has(name))
         throw new AwsError('ResourceAlreadyExistsException', `Rule ${name} already exists`);
-      const matches = pattern === undefined ? undefined : compilePattern(pattern);
-      const periodMs = schedule === undefined ? undefined : periodOf(schedule);
-      rules.set(name, { arn: ruleArn, matches: enabled ? matches : undefined, targets });
-      if (periodMs && enabled) tick(ruleArn, targets, options.scheduleTickMs ?? periodMs);
-      return ruleArn;
+      const rule: Rule = {
+        ...definition,
+        arn: arn('events', `rule/${name}`),
+        matches: pattern === undefined ? undefined : compilePattern(pattern),
+        periodMs: expression === undefined ? undefined : periodOf(expression),
+        cancel: () => {},
+      };
+      rules.set(name, rule);
+      schedule(rule);
+      return rule.arn;
     },
-    deliver(event) {
-      for (const rule of rules.values()) {
-        if (!rule.matches?.(event)) continue;
-        for (const target of rule.targets) deliverTo(rule.arn, target, event);
-      }
-    },
+    deliver: (event) => spread(event, ({ matches }) => matches?.(event) === true),
+    restart: () => [...rules.values()].forEach(schedule),
     close: () => timers.close(),
   };
 }
 
-/** Invokes a target, or keeps the event as a dead letter where that isn't possible. */
-function createDelivery({ functions, queues }: EventsOptions) {
-  const deadLetter = (
-    ruleArn: string,
-    target: RuleTarget,
-    event: BusEvent,
-    code: string,
-    message: string,
-  ) => {
-    // Without a queue, or with one that doesn't let the rule send to it, the event is lost, as on AWS.
-    if (!target.deadLetterQueue || !queues.permits(target.deadLetterQueue, invoker, ruleArn)) return;
-    const attributes = {
-      RULE_ARN: ruleArn,
-      TARGET_ARN: target.arn,
-      ERROR_CODE: code,
-      ERROR_MESSAGE: message,
-    };
-    queues.send(target.deadLetterQueue, JSON.stringify(event), attributes);
-  };
-
-  return (ruleArn: string, target: RuleTarget, event: BusEvent): void => {
-    try {
-      if (!functions.permits(target.arn, invoker, ruleArn)) {
-        const message = `Lambda function ${target.arn} has no permission for ${ruleArn}`;
-        deadLetter(ruleArn, target, event, 'NO_PERMISSIONS', message);
-      } else functions.invokeAsync(target.arn, event);
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      deadLetter(ruleArn, target, event, 'NO_RESOURCE', error.message);
+function ruleOperations(rules: Map<string, Rule>, schedule: (rule: Rule) => void): Service['operations'] {
+  const enable = (name: string, enabled: boolean): void => {
+    const rule = rules.get(name);
+    if (!rule) {
+      const missing = `Rule ${name} does not exist on EventBus default.`;
+      throw new AwsError('ResourceNotFoundException', missing);
     }
+    rule.enabled = enabled;
+    schedule(rule);
+  };
+  return {
+    EnableRule: ({ Name: name }) => enable(name, true),
+    DisableRule: ({ Name: name }) => enable(name, false),
+    ListRules({ NextToken: token, Limit: size = 100 }) {
+      const { items, next } = page([...rules.values()], token, size, 'ValidationException');
+      const described = items.map(({ name, arn: ruleArn, pattern, schedule: expression, enabled }) => ({
+        ...{ Name: name, Arn: ruleArn, State: enabled ? 'ENABLED' : 'DISABLED', EventBusName: 'default' },
+        ...(pattern !== undefined && { EventPattern: JSON.stringify(pattern) }),
+        ...(expression !== undefined && { ScheduleExpression: expression }),
+      }));
+      return { Rules: described, NextToken: next };
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Faults } from '../faults.ts';
 import { FunctionError, functionError } from '../function-error.ts';
 import type { Clock, FunctionSpec, Sandbox, Sandboxes } from '../ports.ts';
 import { AwsError } from '../service.ts';
@@ -30,6 +31,8 @@ export interface LambdaFunction {
   /** Warm environments, the one used last at the end. */
   idle: Environment[];
   running: number;
+  /** Each kills one of the environments that run an invocation. */
+  kills: Set<() => void>;
 }
 
 interface Environment {
@@ -56,8 +59,15 @@ export interface Executor {
 
 const idleMs = 300_000;
 
+interface ExecutorOptions {
+  clock: Clock;
+  sandboxes: Sandboxes;
+  concurrency: number;
+  faults: Faults;
+}
+
 export function createExecutor(
-  { clock, sandboxes, concurrency }: { clock: Clock; sandboxes: Sandboxes; concurrency: number },
+  { clock, sandboxes, concurrency, faults }: ExecutorOptions,
   functions: ReadonlyMap<string, LambdaFunction>,
   timers: Timers,
 ): Executor {
@@ -68,6 +78,7 @@ export function createExecutor(
   const run = async (one: LambdaFunction, payload: string, requestId: string): Promise<Outcome> => {
     refuseAboveLimit(one, [...functions.values()], concurrency);
     one.running += 1;
+    faults.invocationStarts(one.definition.name);
     try {
       return await invokeIn(one, payload, requestId);
     } finally {
@@ -150,8 +161,15 @@ function invokeWithin(
   return new Promise((resolve) => {
     const fail = (error: FunctionError) => {
       cancel();
+      one.kills.delete(kill);
       resolve({ payload: JSON.stringify(error.payload()), error });
     };
+    const kill = () => {
+      const errorMessage = `RequestId: ${requestId} Error: Runtime exited with error: signal: killed`;
+      log.write(`${errorMessage} Runtime.ExitError`);
+      fail(new FunctionError({ errorType: 'Runtime.ExitError', errorMessage, fatal: true }));
+    };
+    one.kills.add(kill);
     const cancel = timers.after(timeoutSeconds * 1000, () => {
       const text = `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
       log.write(`${new Date(clock.now()).toISOString()} ${requestId} ${text}`);
@@ -161,6 +179,7 @@ function invokeWithin(
     sandbox.invoke(JSON.parse(payload), { requestId, deadline }).then(
       (result) => {
         cancel();
+        one.kills.delete(kill);
         resolve({ payload: JSON.stringify(result) ?? 'null' });
       },
       (thrown) => fail(functionError(thrown)),

@@ -5,8 +5,8 @@ import type { Executor, LambdaFunction, Outcome } from './function-execution.ts'
 
 interface QueueOptions {
   clock: Clock;
-  /** Waits before the first and the second retry of a failed invocation. */
-  retryDelaysMs: readonly number[];
+  /** Waits before the first and the second retry of a failed invocation, at the pace there is. */
+  retryDelaysMs(): readonly number[];
   /** Sends a record to a queue, by its ARN. */
   send(queueArn: string, body: string): void;
 }
@@ -51,7 +51,8 @@ export function createFunctionQueue(
     const failed = { ...event, attempts: event.attempts + 1, throttles: 0 };
     if (failed.attempts > one.async.maximumRetryAttempts)
       return giveUp(one, failed, 'RetriesExhausted', outcome);
-    later(one, failed, retryDelaysMs[failed.attempts - 1] ?? retryDelaysMs.at(-1) ?? 0);
+    const waits = retryDelaysMs();
+    later(one, failed, waits[failed.attempts - 1] ?? waits.at(-1) ?? 0);
   };
 
   const later = (one: LambdaFunction, event: QueuedEvent, ms: number): void => {

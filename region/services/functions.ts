@@ -1,4 +1,5 @@
 import * as model from '@aws-sdk/client-lambda';
+import type { Faults } from '../faults.ts';
 import { page } from '../pages.ts';
 import type { Clock, Sandboxes } from '../ports.ts';
 import { AwsError, arn, region, type Service } from '../service.ts';
@@ -18,8 +19,9 @@ export interface FunctionsOptions {
   newId(): string;
   /** Executions at once in the account; a new AWS account has 10. */
   concurrency: number;
+  faults: Faults;
   /** Waits before the first and the second retry of a failed asynchronous invocation. */
-  retryDelaysMs: readonly number[];
+  retryDelaysMs(): readonly number[];
   /** Sends a record to a queue, by its ARN. */
   send(queueArn: string, body: string): void;
   /** Sees each log line of each function. */
@@ -36,6 +38,8 @@ export interface Permission {
 export interface Functions {
   service: Service;
   create(definition: FunctionDefinition): void;
+  /** Its environments that run go on with what they had; the next invocation has a new one. */
+  changeEnvironment(name: string, variables: Record<string, string>): void;
   configureAsync(name: string, config: AsyncConfig): void;
   permit(permission: Permission): void;
   /** Whether the function lets this source of a service (`events.amazonaws.com`) invoke it. */
@@ -56,6 +60,7 @@ interface InvokeInput {
 const synchronousBytesMax = 6 * 1024 * 1024;
 const asynchronousBytesMax = 1024 * 1024;
 const pageMax = 50;
+const fresh = () => ({ idle: [], running: 0, kills: new Set<() => void>() });
 const asyncDefaults: AsyncConfig = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600 };
 const functionName =
   /^(?:arn:aws:lambda:[\w-]+:)?(?:(?:\d{12}:)?function:|\d{12}:)?([\w-]{1,64})(?::\$LATEST)?$/;
@@ -67,6 +72,9 @@ export function createFunctions(options: FunctionsOptions): Functions {
   const timers = createTimers(options.clock);
   const executor = createExecutor(options, functions, timers);
   const enqueue = createFunctionQueue(options, executor, timers);
+  options.faults.onCrash((name) => {
+    for (const kill of [...(functions.get(name)?.kills ?? [])]) kill();
+  });
 
   const find = (nameOrArn: string): LambdaFunction => {
     const found = functions.get(functionName.exec(nameOrArn)?.[1] ?? '');
@@ -117,7 +125,15 @@ export function createFunctions(options: FunctionsOptions): Functions {
         throw new AwsError('ResourceConflictException', `Function already exist: ${definition.name}`, 409);
       }
       const log = createFunctionLog(options.clock, (line) => options.onLog?.(definition.name, line));
-      functions.set(definition.name, { definition, async: asyncDefaults, log, idle: [], running: 0 });
+      functions.set(definition.name, { definition, async: asyncDefaults, log, ...fresh() });
+    },
+    changeEnvironment(name, variables) {
+      const one = find(name);
+      one.definition = { ...one.definition, environment: { ...one.definition.environment, ...variables } };
+      for (const { sandbox, keepWarm } of one.idle.splice(0)) {
+        keepWarm?.();
+        void sandbox.stop();
+      }
     },
     configureAsync(name, config) {
       find(name).async = config;

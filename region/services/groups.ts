@@ -1,7 +1,9 @@
 import type { Context } from '../context.ts';
 import { AwsError, arn, zones } from '../service.ts';
-import { type Activity, announceActivity, beginActivity, endActivity } from './activities.ts';
-import { type Held, type Hook, hold, release } from './lifecycle.ts';
+import { type Activity, at } from './activities.ts';
+import { type Hook, invalid } from './lifecycle.ts';
+import { isActive, isLeaving, isPooled, type Member, Members } from './members.ts';
+import { missingFromPool, type WarmPool } from './warm-pool.ts';
 
 export interface GroupSpec {
   name: string;
@@ -14,6 +16,10 @@ export interface GroupSpec {
   tags: { key: string; value: string; propagateAtLaunch: boolean }[];
   hooks: Hook[];
   launchTemplate?: { id: string; name: string; version: string };
+  /** For so long after it came into service an unhealthy instance isn't replaced. */
+  healthGraceSeconds?: number;
+  /** An instance whose terminate hook is abandoned stays, in `Terminating:Retained`. */
+  retainAbandoned?: boolean;
 }
 
 export interface Group extends Required<Omit<GroupSpec, 'launchTemplate'>> {
@@ -28,42 +34,28 @@ export interface Group extends Required<Omit<GroupSpec, 'launchTemplate'>> {
   cause: string;
   launchFailures: number;
   launchNotBefore: number;
-}
-
-export interface Member extends Held {
-  zone: string;
+  pool: WarmPool | undefined;
+  /** Suspended processes, each with the reason. */
+  suspended: Map<string, string>;
+  /** Instances over the desired capacity while zones are rebalanced. */
+  surplus: number;
 }
 
 const difference = 'in response to a difference between desired and actual capacity,';
+const replacing = 'an instance was launched in response to an unhealthy instance needing to be replaced.';
 
-export const isLeaving = ({ state }: Member): boolean => state.startsWith('Terminat');
-const staying = ({ members }: Group): Member[] => members.filter((member) => !isLeaving(member));
-
-/** How many instances stay in each of the group's zones. */
-function zoneCounts(group: Group): Map<string, number> {
-  const counts = new Map(group.zones.map((zone) => [zone, 0]));
-  for (const { zone } of staying(group)) counts.set(zone, (counts.get(zone) ?? 0) + 1);
-  return counts;
-}
-
-/** Keeps groups at their desired capacity and takes each instance through its life. */
+/** Keeps groups and their warm pools at the size they should have. */
 export class Groups {
   readonly all = new Map<string, Group>();
+  readonly members: Members;
   private readonly context: Context;
 
   constructor(context: Context) {
     this.context = context;
+    this.members = new Members(context, (group) => this.balanceSoon(group));
     context.instances.onGone(({ instanceId }) => {
-      for (const group of this.all.values()) {
-        const member = staying(group).find((candidate) => candidate.instanceId === instanceId);
-        if (!member) continue;
-        const health = 'an EC2 health check indicating it has been terminated or stopped.';
-        this.terminate(
-          group,
-          member,
-          this.at(`an instance was taken out of service in response to ${health}`),
-        );
-      }
+      for (const group of this.all.values())
+        if (group.members.some((member) => member.instanceId === instanceId)) this.balanceSoon(group);
     });
   }
 
@@ -74,22 +66,32 @@ export class Groups {
     }
     const change = `changing the desired capacity from 0 to ${desiredCapacity}.  `;
     const group: Group = {
-      zones,
-      subnets: [],
-      launchTemplate: undefined,
+      ...{ zones, subnets: [], launchTemplate: undefined, healthGraceSeconds: 0, retainAbandoned: false },
       ...spec,
       arn: arn('autoscaling', `autoScalingGroup:${this.context.ids.uuid()}:autoScalingGroupName/${name}`),
       createdAt: this.context.clock.now(),
-      members: [],
-      activities: [],
-      deleting: false,
+      ...{ members: [], activities: [], deleting: false },
       cause: this.at(`a user request created an AutoScalingGroup ${change}`),
-      launchFailures: 0,
-      launchNotBefore: 0,
+      ...{ launchFailures: 0, launchNotBefore: 0, pool: undefined, suspended: new Map(), surplus: 0 },
     };
     this.all.set(name, group);
     this.balanceSoon(group);
     return group;
+  }
+
+  find(name: string): Group {
+    const group = this.all.get(name);
+    if (!group) throw invalid(`AutoScalingGroup name not found - AutoScalingGroup: ${name} not found`);
+    return group;
+  }
+
+  /** The group of an instance that isn't on its way out. */
+  findMember(instanceId: string): { group: Group; member: Member } {
+    for (const group of this.all.values()) {
+      const member = group.members.find((candidate) => candidate.instanceId === instanceId);
+      if (member && (!isLeaving(member) || member.state.endsWith(':Retained'))) return { group, member };
+    }
+    throw invalid(`Instance Id not found - No managed instance found for instance ID: ${instanceId}`);
   }
 
   setDesired(group: Group, desired: number): void {
@@ -99,136 +101,113 @@ export class Groups {
     this.balanceSoon(group);
   }
 
-  /** Takes an instance out of service, through the terminate hooks; the group replaces what it then lacks. */
-  terminate(group: Group, member: Member, cause: string): Activity {
-    const { clock, pace, instances } = this.context;
-    const launch = group.activities.find(
-      (a) => a.instanceId === member.instanceId && a.endedAt === undefined,
-    );
-    if (launch)
-      endActivity(this.context, launch, 'Cancelled', 'Instance was terminated before it was in service');
-    release(member);
-    member.state = 'Terminating';
-    const activity = beginActivity(
-      this.context,
-      group,
-      member,
-      `Terminating EC2 instance: ${member.instanceId}`,
-      cause,
-    );
-    const proceed = async () => {
-      await instances.terminate(member.instanceId);
-      group.members = group.members.filter((other) => other !== member);
-      endActivity(this.context, activity, 'Successful');
-      announceActivity(this.context, group, activity, 'Terminate Successful');
-      if (group.deleting && group.members.length === 0) this.all.delete(group.name);
-    };
-    clock.after(pace.scaleMs, () => {
-      hold(this.context, group, member, 'autoscaling:EC2_INSTANCE_TERMINATING', () => {
-        member.state = 'Terminating:Proceed';
-        clock.after(pace.scaleMs, () => void proceed());
-      });
-      if (member.actions.length > 0) activity.statusCode = 'MidLifecycleAction';
-    });
+  /** What Auto Scaling does by itself when zones are uneven: launches first, and takes one out afterwards. */
+  rebalance(group: Group): void {
+    if (group.suspended.has('AZRebalance')) return;
+    const zone = emptiest(group, isActive);
+    const what = `instances were launched to balance instances in zones ${zone} with other zones`;
+    group.cause += this.at(`${what} resulting in more than desired number of instances in the group.  `);
+    group.surplus += 1;
     this.balanceSoon(group);
-    return activity;
   }
 
   at(what: string): string {
-    return `At ${new Date(this.context.clock.now()).toISOString().slice(0, 19)}Z ${what}`;
+    return at(this.context, what);
   }
 
-  private balanceSoon(group: Group): void {
+  balanceSoon(group: Group): void {
     this.context.clock.after(this.context.pace.scaleMs, () => this.balance(group));
   }
 
   private balance(group: Group): void {
-    for (let count = staying(group).length; count > group.desiredCapacity; count -= 1) {
+    if (group.deleting && group.members.length === 0) {
+      this.all.delete(group.name);
+      return;
+    }
+    const terminates = !group.suspended.has('Terminate');
+    const wait = group.launchNotBefore - this.context.clock.now();
+    if (wait > 0) this.context.clock.after(wait, () => this.balance(group));
+    const launches = !group.suspended.has('Launch') && wait <= 0;
+    const replaced = terminates ? this.retireUnhealthy(group) : 0;
+    if (terminates) this.scaleIn(group);
+    if (launches) this.scaleOut(group, replaced);
+    this.sizePool(group, { launches, terminates });
+  }
+
+  /** Ends what a health check or a caller found unhealthy; answers how many the group lost by it. */
+  private retireUnhealthy(group: Group): number {
+    let active = 0;
+    const { clock, instances } = this.context;
+    for (const member of group.members) {
+      if (!isActive(member) && (!isPooled(member) || isLeaving(member))) continue;
+      const state = instances.get(member.instanceId)?.state ?? 'pending';
+      const up = state === 'pending' || state === 'running' || (state === 'stopped' && isPooled(member));
+      if (!up && !group.suspended.has('HealthCheck'))
+        member.unhealthy ??= 'an EC2 health check indicating it has been terminated or stopped';
+      if (member.unhealthy === undefined || group.suspended.has('ReplaceUnhealthy')) continue;
+      if (member.replaceAt > clock.now()) continue;
+      if (isActive(member)) active += 1;
+      const cause = this.at(`an instance was taken out of service in response to ${member.unhealthy}.`);
+      this.members.terminate(group, member, cause);
+    }
+    return active;
+  }
+
+  private scaleIn(group: Group): void {
+    const active = group.members.filter(isActive);
+    for (let count = active.length; count > group.desiredCapacity + group.surplus; count -= 1) {
       // The zone with the most instances gives up its oldest.
-      const counts = zoneCounts(group);
+      const counts = zoneCounts(group, active);
       const most = Math.max(...counts.values());
-      const member = staying(group).find(({ zone }) => counts.get(zone) === most)!;
+      const member = active.find(({ zone }) => counts.get(zone) === most)!;
+      active.splice(active.indexOf(member), 1);
       const shrinking = `${difference} shrinking the capacity from ${count} to ${count - 1}.  `;
       const cause = this.at(`an instance was taken out of service ${shrinking}`);
       const selected = this.at(`instance ${member.instanceId} was selected for termination.`);
-      this.terminate(group, member, group.cause + cause + selected);
+      const why = group.cause + cause + selected;
+      // Only what has served is reused: one that was still coming in is terminated.
+      const reused = member.state === 'InService' && group.pool?.reuse && !group.pool.deleting;
+      if (reused) this.members.giveBack(group, member, why);
+      else this.members.terminate(group, member, why);
     }
-    const wait = group.launchNotBefore - this.context.clock.now();
-    if (staying(group).length < group.desiredCapacity && wait > 0) {
-      this.context.clock.after(wait, () => this.balance(group));
-      return;
-    }
-    for (let count = staying(group).length; count < group.desiredCapacity; count += 1) {
-      const growing = `${difference} increasing the capacity from ${count} to ${count + 1}.`;
-      void this.launch(group, group.cause + this.at(`an instance was started ${growing}`));
+  }
+
+  private scaleOut(group: Group, replaced: number): void {
+    const before = group.members.filter(isActive).length;
+    for (let count = before; count < group.desiredCapacity + group.surplus; count += 1) {
+      const growing = `an instance was started ${difference} increasing the capacity from ${count} to ${count + 1}.`;
+      const cause = group.cause + this.at(count - before < replaced ? replacing : growing);
+      const warm = group.members.find(
+        ({ state }) => state === 'Warmed:Stopped' || state === 'Warmed:Running',
+      );
+      if (warm) this.members.promote(group, warm, cause);
+      else void this.members.launch(group, emptiest(group, isActive), 'AutoScalingGroup', cause);
     }
     group.cause = '';
   }
 
-  private async launch(group: Group, cause: string): Promise<void> {
-    const { clock, pace, ids, instances } = this.context;
-    const counts = zoneCounts(group);
-    const least = Math.min(...counts.values());
-    const zone = group.zones.find((candidate) => counts.get(candidate) === least)!;
-    const member: Member = { instanceId: `i-0${ids.hex(16)}`, zone, state: 'Pending', actions: [] };
-    group.members.push(member);
-    const activity = beginActivity(
-      this.context,
-      group,
-      member,
-      `Launching a new EC2 instance: ${member.instanceId}`,
-      cause,
-    );
-    const propagated = group.tags
-      .filter((tag) => tag.propagateAtLaunch)
-      .map(({ key, value }) => [key, value]);
-    try {
-      const tags = { ...Object.fromEntries(propagated), 'aws:autoscaling:groupName': group.name };
-      await instances.launch(member.instanceId, zone, tags);
-    } catch (error) {
-      group.members = group.members.filter((other) => other !== member);
-      this.failLaunch(
-        group,
-        activity,
-        'Failed',
-        `${(error as Error).message}.  Launching EC2 instance failed.`,
-      );
-      return;
-    }
-    if (member.state !== 'Pending') return; // It was chosen for termination meanwhile.
-    hold(this.context, group, member, 'autoscaling:EC2_INSTANCE_LAUNCHING', (result, reason) => {
-      if (result === 'ABANDON') {
-        const message = `Instance failed to complete user's Lifecycle Action: ${reason}`;
-        this.failLaunch(group, activity, 'Cancelled', message);
-        const abandoned = 'an instance was taken out of service because its launch was abandoned.';
-        this.terminate(group, member, this.at(abandoned));
-        return;
-      }
-      member.state = 'Pending:Proceed';
-      clock.after(pace.scaleMs, () => {
-        if (member.state !== 'Pending:Proceed') return;
-        member.state = 'InService';
-        group.launchFailures = 0;
-        endActivity(this.context, activity, 'Successful');
-        announceActivity(this.context, group, activity, 'Launch Successful');
-      });
-    });
-    if (member.actions.length > 0) activity.statusCode = 'MidLifecycleAction';
+  private sizePool(group: Group, { launches, terminates }: { launches: boolean; terminates: boolean }): void {
+    const pooled = group.members.filter(isPooled);
+    if (group.pool?.deleting && pooled.length === 0) group.pool = undefined;
+    const staying = pooled.filter((member) => !isLeaving(member) && !member.state.endsWith(':Retained'));
+    const missing = missingFromPool(group, staying.length);
+    const cause = this.at(`the warm pool is changed by ${missing} to the size that it should have.`);
+    for (let count = 0; launches && count < missing; count += 1)
+      void this.members.launch(group, emptiest(group, isPooled), 'WarmPool', cause);
+    for (const member of terminates && missing < 0 ? staying.slice(missing) : [])
+      this.members.terminate(group, member, cause);
   }
+}
 
-  /** Launches that fail in a row are spaced ever wider. */
-  private failLaunch(
-    group: Group,
-    activity: Activity,
-    status: 'Failed' | 'Cancelled',
-    message: string,
-  ): void {
-    const { clock, pace } = this.context;
-    endActivity(this.context, activity, status, message);
-    announceActivity(this.context, group, activity, 'Launch Unsuccessful');
-    const backOff = Math.min(pace.launchBackOffMs * 2 ** group.launchFailures, pace.launchBackOffMaxMs);
-    group.launchFailures += 1;
-    group.launchNotBefore = clock.now() + backOff;
-    this.balanceSoon(group);
-  }
+/** How many of these instances are in each of the group's zones. */
+function zoneCounts(group: Group, members: Member[]): Map<string, number> {
+  const counts = new Map(group.zones.map((zone) => [zone, 0]));
+  for (const { zone } of members) counts.set(zone, (counts.get(zone) ?? 0) + 1);
+  return counts;
+}
+
+function emptiest(group: Group, counted: (member: Member) => boolean): string {
+  const counts = zoneCounts(group, group.members.filter(counted));
+  const least = Math.min(...counts.values());
+  return group.zones.find((candidate) => counts.get(candidate) === least)!;
 }

@@ -96,10 +96,20 @@ export class Health {
     this.route(group);
   }
 
+  /** A target that was stopped stays registered, and is checked anew once it runs again. */
+  suspend(group: TargetGroup, key: string): void {
+    const target = group.targets.get(key);
+    if (!target || target.state === 'draining' || target.state === 'unused') return;
+    target.state = 'unused';
+    target.reason = 'Target.InvalidState';
+    this.route(group);
+  }
+
   /** When a listener came or went, targets come into use or fall out of it. */
   use(group: TargetGroup, usable: (id: string) => boolean): void {
     for (const target of group.targets.values()) {
       if (target.state === 'draining') continue;
+      if (target.reason === 'Target.InvalidState') continue;
       if (target.state === 'unused' && usable(target.id)) this.begin(group, target);
       if (target.state !== 'unused' && !usable(target.id)) {
         target.cancel();
@@ -126,17 +136,25 @@ export class Health {
     const checkNow = async () => {
       const accepted = await this.check(group, target);
       if (cancelled) return;
+      if (target.reason === 'Target.InvalidState') {
+        if (this.context.instances.get(target.id)?.state === 'running') this.begin(group, target);
+        else this.checkAfter(group, target, this.intervalMs(group));
+        return;
+      }
       target.successes = accepted ? target.successes + 1 : 0;
       target.failures = accepted ? 0 : target.failures + 1;
       this.judge(group, target);
-      const { healthCheckIntervalMs } = this.context.pace;
-      this.checkAfter(group, target, healthCheckIntervalMs ?? group.healthCheck.intervalSeconds * 1000);
+      this.checkAfter(group, target, this.intervalMs(group));
     };
     const cancel = this.context.clock.after(ms, () => void checkNow());
     target.cancel = () => {
       cancelled = true;
       cancel();
     };
+  }
+
+  private intervalMs({ healthCheck }: TargetGroup): number {
+    return this.context.pace.healthCheckIntervalMs ?? healthCheck.intervalSeconds * 1000;
   }
 
   /** A connection that can't even be tried is a failed check. */

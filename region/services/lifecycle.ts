@@ -3,6 +3,7 @@ import { AwsError } from '../service.ts';
 
 export type Transition = 'autoscaling:EC2_INSTANCE_LAUNCHING' | 'autoscaling:EC2_INSTANCE_TERMINATING';
 export type Result = 'CONTINUE' | 'ABANDON';
+export type Place = 'EC2' | 'AutoScalingGroup' | 'WarmPool';
 
 export interface Hook {
   name: string;
@@ -10,6 +11,12 @@ export interface Hook {
   heartbeatTimeoutSeconds: number;
   defaultResult: Result;
   notificationMetadata?: string;
+}
+
+/** From where to where an instance goes; events and activities name both. */
+export interface Journey {
+  origin: Place;
+  destination: Place;
 }
 
 /** One hook's hold on one instance. Gone from its instance once it is completed or has expired. */
@@ -28,24 +35,31 @@ export interface Held {
   actions: LifecycleAction[];
 }
 
+export const invalid = (message: string): AwsError => new AwsError('ValidationError', message);
+
+/** An instance on its way from the group into its pool is let go by the terminate hooks, and not by the launch hooks. */
+export const isLaunching = ({ origin, destination }: Journey): boolean =>
+  destination !== 'EC2' && origin !== 'AutoScalingGroup';
+
 /**
- * Holds an instance for every hook of a transition, all at once, and tells when and how it ended. One
- * ABANDON ends the others' hold as well.
+ * Holds an instance for every hook of its journey's transition, all at once, and tells when and how it ended.
+ * One ABANDON ends the others' hold as well. The instance waits in its state's own `:Wait`.
  */
 export function hold(
   context: Context,
   group: { name: string; arn: string; hooks: Hook[] },
   held: Held,
-  transition: Transition,
+  journey: Journey,
   done: (result: Result, reason: string) => void,
 ): void {
+  const word = isLaunching(journey) ? 'launch' : 'terminate';
+  const transition: Transition = `autoscaling:EC2_INSTANCE_${word === 'launch' ? 'LAUNCHING' : 'TERMINATING'}`;
   const hooks = group.hooks.filter((hook) => hook.transition === transition);
   if (hooks.length === 0) {
     done('CONTINUE', '');
     return;
   }
-  const launching = transition === 'autoscaling:EC2_INSTANCE_LAUNCHING';
-  held.state = launching ? 'Pending:Wait' : 'Terminating:Wait';
+  held.state = `${held.state}:Wait`;
   const end = (action: LifecycleAction, result: Result, how: string) => {
     action.cancel();
     held.actions = held.actions.filter((other) => other !== action);
@@ -56,7 +70,7 @@ export function hold(
   for (const { token, hook } of held.actions) {
     context.publish({
       source: 'aws.autoscaling',
-      'detail-type': `EC2 Instance-${launching ? 'launch' : 'terminate'} Lifecycle Action`,
+      'detail-type': `EC2 Instance-${word} Lifecycle Action`,
       resources: [group.arn],
       detail: {
         LifecycleActionToken: token,
@@ -67,8 +81,8 @@ export function hold(
         ...(hook.notificationMetadata === undefined
           ? {}
           : { NotificationMetadata: hook.notificationMetadata }),
-        Origin: launching ? 'EC2' : 'AutoScalingGroup',
-        Destination: launching ? 'AutoScalingGroup' : 'EC2',
+        Origin: journey.origin,
+        Destination: journey.destination,
       },
     });
   }
@@ -87,10 +101,7 @@ export function findAction(
 ): LifecycleAction {
   const { LifecycleActionToken: token, InstanceId: instanceId } = request;
   if (token === undefined && instanceId === undefined) {
-    throw new AwsError(
-      'ValidationError',
-      'Either a lifecycle action token or an instance ID must be specified',
-    );
+    throw invalid('Either a lifecycle action token or an instance ID must be specified');
   }
   for (const member of members) {
     if (instanceId !== undefined && member.instanceId !== instanceId) continue;
@@ -100,7 +111,7 @@ export function findAction(
     }
   }
   const named = token === undefined ? `instance ID ${instanceId}` : `token ${token}`;
-  throw new AwsError('ValidationError', `No active Lifecycle Action found with ${named}`);
+  throw invalid(`No active Lifecycle Action found with ${named}`);
 }
 
 /** The longest that heartbeats can hold an instance. */

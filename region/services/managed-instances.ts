@@ -3,14 +3,14 @@ import type { Context } from '../context.ts';
 import type { Instance } from '../instances.ts';
 import { page } from '../pages.ts';
 import { AwsError } from '../service.ts';
-import { isOnline } from './agents.ts';
+import { isOnline, isRegistered } from './agents.ts';
 
 /** Managed instances: those that are still there and whose agent has been online. */
 export function describeInstances(context: Context, input: model.DescribeInstanceInformationRequest) {
   const { Filters: filters = [], NextToken: token, MaxResults: size = 10 } = input;
   const managed = context.instances
     .all()
-    .filter(({ agentOnlineAt, state }) => agentOnlineAt <= context.clock.now() && state !== 'terminated')
+    .filter((instance) => instance.state !== 'terminated' && isRegistered(context, instance))
     .filter((instance) => filters.every((filter) => matches(context, instance, filter)));
   const { items, next } = page(managed, token, size, 'InvalidNextToken');
   return { InstanceInformationList: items.map((instance) => describe(context, instance)), NextToken: next };

@@ -13,6 +13,7 @@ export interface Parameters {
 }
 
 const versionsMax = 100;
+const parametersMax = 10_000;
 const alreadyExists =
   'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.';
 
@@ -47,6 +48,9 @@ class Store {
     const history = this.histories.get(name) ?? [];
     const last = history.at(-1);
     if (last && !input.Overwrite) throw new AwsError('ParameterAlreadyExists', alreadyExists);
+    if (!last && this.histories.size >= parametersMax) {
+      throw new AwsError('ParameterLimitExceeded', 'Max number of parameters exceeded.');
+    }
     const type = (input.Type as Version['type'] | undefined) ?? last?.type;
     if (!type) throw invalid('A parameter type is required when you create a parameter.');
     if (last && type !== last.type) {
@@ -78,16 +82,29 @@ class Store {
     return true;
   }
 
-  /** `name` or `name:3`; undefined when there is no such parameter. */
-  read(reference: string): model.Parameter | undefined {
+  /** `name` or `name:3`; undefined when there is no such parameter. A stale read has the version before. */
+  read(reference: string, stale = this.isStale(reference)): model.Parameter | undefined {
     const [name = '', selector] = reference.split(':');
     const history = this.histories.get(name);
     if (!history) return undefined;
-    if (selector === undefined) return describe(name, history.at(-1)!);
+    if (selector === undefined) return describe(name, (stale && history.at(-2)) || history.at(-1)!);
     const found = history.find(({ version }) => `${version}` === selector);
     if (found) return { ...describe(name, found), Selector: `:${selector}` };
-    const lost = `Systems Manager could not find version ${selector} of ${name}. Verify the version and try again.`;
+    // Nothing here has labels, so a label is one that isn't there.
+    const what = /^\d+$/.test(selector) ? 'version' : 'version label';
+    const lost = `Systems Manager could not find ${what} ${selector} of ${name}. Verify the ${what} and try again.`;
     throw new AwsError('ParameterVersionNotFound', lost);
+  }
+
+  isStale(path: string): boolean {
+    return this.context.faults.isStale(path);
+  }
+
+  /** One page of names below a path, as long as AWS feels like. */
+  page(path: string, names: string[], token: string | undefined, asked: number) {
+    const size = this.context.faults.pageSize(path, asked);
+    const salt = size === asked ? '' : this.context.ids.hex(8);
+    return page(names, token, size, 'InvalidNextToken', salt);
   }
 
   private announce(name: string, { type, description }: Version, operation: string): void {
@@ -133,8 +150,9 @@ const lookUps = (store: Store): Service['operations'] => ({
     const names = [...store.histories.keys()]
       .filter((name) => name.startsWith(prefix) && (recursive || !name.slice(prefix.length).includes('/')))
       .sort();
-    const { items, next } = page(names, token, size, 'InvalidNextToken');
-    return { Parameters: items.map((name) => store.read(name)), NextToken: next };
+    const { items, next } = store.page(prefix, names, token, size);
+    const stale = store.isStale(prefix);
+    return { Parameters: items.map((name) => store.read(name, stale)), NextToken: next };
   },
   GetParameterHistory({ Name: name, MaxResults: size = 50, NextToken: token }) {
     const history = store.histories.get(name);

@@ -1,8 +1,30 @@
-import { AwsError, account, arn, region } from '../service.ts';
+import * as model from '@aws-sdk/client-sqs';
+import { queueLimits } from '../limits.ts';
+import type { Clock } from '../ports.ts';
+import { AwsError, account, arn, region, type Service } from '../service.ts';
+import { queueOperations } from './queue-operations.ts';
 
 export interface Message {
   body: string;
   attributes: Record<string, string>;
+  id: string;
+  /** Milliseconds since the epoch; received, it isn't seen again until `visibleAt`. */
+  sentAt: number;
+  visibleAt: number;
+  firstReceivedAt?: number;
+  receipts: number;
+}
+
+export interface Queue {
+  name: string;
+  arn: string;
+  url: string;
+  createdAt: number;
+  purgedAt?: number;
+  visibilityTimeoutSeconds: number;
+  retentionSeconds: number;
+  messages: Message[];
+  statements: QueueStatement[];
 }
 
 export interface QueueStatement {
@@ -12,39 +34,56 @@ export interface QueueStatement {
   Condition?: Record<string, Record<string, string | string[]>>;
 }
 
-/** SQS as far as dead letters need it: queues that services of the region write to. */
+/** SQS as far as dead letters need it: queues that services of the region write to, and people read. */
 export interface Queues {
+  service: Service;
   /** Answers the queue's ARN and URL. */
-  create(name: string): { arn: string; url: string };
+  create(
+    name: string,
+    settings?: Partial<Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>>,
+  ): Queue;
   setPolicy(url: string, statements: QueueStatement[]): void;
-  /** Throws AWS.SimpleQueueService.NonExistentQueue. */
+  /** Throws QueueDoesNotExist. */
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
   /** Whether the queue's policy lets a service send for this source. */
   permits(queueArn: string, service: string, sourceArn: string): boolean;
-  messages(queueArn: string): Message[];
+  messages(queueArn: string): Pick<Message, 'body' | 'attributes'>[];
 }
 
-export function createQueues(): Queues {
-  const queues = new Map<string, { url: string; messages: Message[]; statements: QueueStatement[] }>();
+export function createQueues({ clock, newId }: { clock: Clock; newId(): string }): Queues {
+  const queues = new Map<string, Queue>();
   const find = (queueArn: string) => {
     const queue = queues.get(queueArn);
     if (queue) return queue;
-    throw new AwsError('AWS.SimpleQueueService.NonExistentQueue', 'The specified queue does not exist.');
+    throw new AwsError('QueueDoesNotExist', 'The specified queue does not exist.');
   };
   return {
-    create(name) {
+    service: {
+      name: 'sqs',
+      model,
+      client: new model.SQSClient({ region }),
+      operations: queueOperations(clock, queues),
+      limits: queueLimits,
+    },
+    create(name, settings) {
       const queueArn = arn('sqs', name);
       const url = `https://sqs.${region}.amazonaws.com/${account}/${name}`;
       if (queues.has(queueArn))
         throw new AwsError('QueueAlreadyExists', `A queue named ${name} already exists`);
-      queues.set(queueArn, { url, messages: [], statements: [] });
-      return { arn: queueArn, url };
+      const defaults = { visibilityTimeoutSeconds: 30, retentionSeconds: 345_600 };
+      const empty = { createdAt: clock.now(), messages: [], statements: [] };
+      const queue: Queue = { name, arn: queueArn, url, ...defaults, ...settings, ...empty };
+      queues.set(queueArn, queue);
+      return queue;
     },
     setPolicy(url, statements) {
       const named = [...queues].find(([, queue]) => queue.url === url);
       find(named?.[0] ?? url).statements = statements;
     },
-    send: (queueArn, body, attributes = {}) => void find(queueArn).messages.push({ body, attributes }),
+    send(queueArn, body, attributes = {}) {
+      const times = { sentAt: clock.now(), visibleAt: 0, receipts: 0 };
+      find(queueArn).messages.push({ body, attributes, id: newId(), ...times });
+    },
     permits: (queueArn, service, sourceArn) =>
       find(queueArn).statements.some(
         ({ Effect, Principal, Action, Condition }) =>
@@ -53,7 +92,7 @@ export function createQueues(): Queues {
           [Action].flat().includes('sqs:SendMessage') &&
           sourceAllowed(Condition, sourceArn),
       ),
-    messages: (queueArn) => find(queueArn).messages,
+    messages: (queueArn) => find(queueArn).messages.map(({ body, attributes }) => ({ body, attributes })),
   };
 }
 

@@ -17,7 +17,7 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
   return {
     'AWS::AutoScaling::AutoScalingGroup': kind(
       // TargetGroupARNs is left out on purpose: the region doesn't register a group's instances by itself.
-      'AutoScalingGroupName VPCZoneIdentifier MinSize MaxSize DesiredCapacity HealthCheckType HealthCheckGracePeriod LaunchTemplate LifecycleHookSpecificationList Tags',
+      'AutoScalingGroupName VPCZoneIdentifier MinSize MaxSize DesiredCapacity HealthCheckType HealthCheckGracePeriod LaunchTemplate LifecycleHookSpecificationList InstanceLifecyclePolicy Tags',
       (p, { generatedName }) => {
         const name = p.AutoScalingGroupName ?? generatedName;
         if ((p.HealthCheckType ?? 'EC2') !== 'EC2')
@@ -32,6 +32,8 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
           zones: zonesOf(p.VPCZoneIdentifier),
           subnets: p.VPCZoneIdentifier,
           launchTemplate: { id, name: LaunchTemplateName ?? id, version: String(Version) },
+          healthGraceSeconds: Number(p.HealthCheckGracePeriod ?? 0),
+          retainAbandoned: p.InstanceLifecyclePolicy?.RetentionTriggers?.TerminateHookAbandon === 'retain',
           hooks: (p.LifecycleHookSpecificationList ?? []).map(hook),
           tags: (p.Tags ?? []).map(({ Key, Value, PropagateAtLaunch }: Properties) => ({
             key: Key,

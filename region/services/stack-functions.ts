@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { account, arn, region } from '../service.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import type { World } from '../world.ts';
@@ -8,10 +9,18 @@ import type { ResourceKind } from './stacks.ts';
 export function functionKinds(options: KindsOptions): Record<string, ResourceKind> {
   const { functions } = options;
   return {
-    'AWS::Lambda::Function': kind(
-      'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
-      (p, { generatedName }) => createFunction(options, p.FunctionName ?? generatedName, p),
-    ),
+    'AWS::Lambda::Function': {
+      ...kind(
+        'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
+        (p, { generatedName }) => createFunction(options, p.FunctionName ?? generatedName, p),
+      ),
+      update(name, properties: Properties, before) {
+        const rest = { Environment: null };
+        if (!isDeepStrictEqual({ ...properties, ...rest }, { ...before, ...rest }))
+          throw new TemplateError(`${name}: the region changes a function's environment alone`);
+        functions.changeEnvironment(name, properties.Environment?.Variables ?? {});
+      },
+    },
     'AWS::Lambda::Permission': kind(
       'Action FunctionName Principal SourceArn SourceAccount',
       (p, { generatedName }) => {

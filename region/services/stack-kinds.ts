@@ -39,7 +39,12 @@ function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKi
       'QueueName MessageRetentionPeriod SqsManagedSseEnabled KmsMasterKeyId VisibilityTimeout Tags',
       (p, { generatedName }) => {
         const name = p.QueueName ?? generatedName;
-        const queue = queues.create(name);
+        const queue = queues.create(name, {
+          ...(p.VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(p.VisibilityTimeout) }),
+          ...(p.MessageRetentionPeriod !== undefined && {
+            retentionSeconds: Number(p.MessageRetentionPeriod),
+          }),
+        });
         return { id: queue.url, Arn: queue.arn, QueueName: name, QueueUrl: queue.url };
       },
     ),
@@ -51,16 +56,27 @@ function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKi
   };
 }
 
-// A retry policy is only recorded: inside the region a delivery succeeds, or fails for good.
 const targetProperties = ['Id', 'Arn', 'DeadLetterConfig', 'RetryPolicy'];
 
 function ruleTarget(target: Properties) {
-  const { Id, Arn, DeadLetterConfig } = target;
+  const { Id, Arn, DeadLetterConfig, RetryPolicy: policy } = target;
   const unknown = Object.keys(target).find((property) => !targetProperties.includes(property));
   if (unknown) throw new TemplateError(`target ${Id}: ${unknown} is not known to the region`);
   if (!String(Arn).startsWith('arn:aws:lambda:'))
     throw new TemplateError(`target ${Id} is no Lambda function`);
-  return { arn: Arn, ...(DeadLetterConfig && { deadLetterQueue: queueArn(DeadLetterConfig.Arn) }) };
+  const retryPolicy = {
+    ...(policy?.MaximumRetryAttempts !== undefined && {
+      maximumRetryAttempts: Number(policy.MaximumRetryAttempts),
+    }),
+    ...(policy?.MaximumEventAgeInSeconds !== undefined && {
+      maximumEventAgeSeconds: Number(policy.MaximumEventAgeInSeconds),
+    }),
+  };
+  return {
+    arn: Arn,
+    retryPolicy,
+    ...(DeadLetterConfig && { deadLetterQueue: queueArn(DeadLetterConfig.Arn) }),
+  };
 }
 
 function systemsManagerKinds({ world }: KindsOptions): Record<string, ResourceKind> {

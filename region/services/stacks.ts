@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as model from '@aws-sdk/client-cloudformation';
 import { page } from '../pages.ts';
 import type { Clock } from '../ports.ts';
@@ -28,6 +29,8 @@ export interface ResourceKind {
   /** The properties it takes; any other one is refused. Without it, every property is only recorded. */
   properties?: readonly string[];
   create(request: ResourceRequest): CreatedResource;
+  /** Changes what was created under this id; without it, only what is merely recorded can be changed. */
+  update?(id: string, properties: Record<string, unknown>, before: Record<string, unknown>): void;
 }
 
 export interface StackResource extends CreatedResource {
@@ -39,6 +42,8 @@ export interface Stack {
   id: string;
   name: string;
   createdAt: number;
+  status: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE';
+  template: Template;
   parameters: Record<string, string | string[]>;
   outputs: ReturnType<typeof evaluateOutputs>;
   /** By logical id. */
@@ -52,6 +57,11 @@ export interface Stacks {
    * resource for whatever the region doesn't know; what was created by then stays.
    */
   deploy(name: string, template: Template, parameters: Record<string, string>): Stack;
+  /**
+   * Changes what other parameters change in a stack. Those that aren't given have their defaults again.
+   * Throws an error that names the resource which the region can't change.
+   */
+  update(name: string, parameters: Record<string, string>): void;
   stack(name: string): Stack | undefined;
 }
 
@@ -73,6 +83,8 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
       id: arn('cloudformation', `stack/${name}/${ids.uuid()}`),
       name,
       createdAt: clock.now(),
+      status: 'CREATE_COMPLETE',
+      template,
       parameters: resolveParameters(template, given, storedImage),
       outputs: [],
       resources: new Map(),
@@ -97,8 +109,32 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
     return stack;
   };
 
+  const update: Stacks['update'] = (name, given) => {
+    const stack = stacks.get(name);
+    if (!stack) throw new AwsError('ValidationError', `Stack [${name}] does not exist`);
+    const { template, resources } = stack;
+    stack.parameters = resolveParameters(template, given, storedImage);
+    const scope = scopeOf(stack, [...stacks.values()]);
+    const conditions = resolveConditions(template, scope);
+    const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
+    for (const [logicalId, resource] of resources) {
+      const { Properties = {} } = template.Resources[logicalId]!;
+      const properties = evaluate(Properties, full) as Record<string, unknown>;
+      if (isDeepStrictEqual(properties, resource.properties)) continue;
+      const kind = kinds[resource.type]!;
+      if (kind.properties && !kind.update) {
+        throw new TemplateError(`stack ${name}: the region can't change ${logicalId} (${resource.type})`);
+      }
+      kind.update?.(resource.id, properties, resource.properties);
+      resource.properties = properties;
+    }
+    stack.outputs = evaluateOutputs(template, full);
+    stack.status = 'UPDATE_COMPLETE';
+  };
+
   return {
     deploy,
+    update,
     stack: (name) => stacks.get(name),
     service: {
       name: 'cloudformation',
@@ -174,7 +210,7 @@ function describeStacks(all: Stack[], { StackName, NextToken }: { StackName?: st
       StackId: stack.id,
       StackName: stack.name,
       CreationTime: new Date(stack.createdAt),
-      StackStatus: 'CREATE_COMPLETE',
+      StackStatus: stack.status,
       DisableRollback: false,
       Parameters: Object.entries(stack.parameters).map(([ParameterKey, value]) => ({
         ParameterKey,

@@ -7,6 +7,7 @@ const reasons: Record<string, string> = {
   'Elb.InitialHealthChecking': 'Initial health checks in progress',
   'Target.FailedHealthChecks': 'Health checks failed',
   'Target.DeregistrationInProgress': 'Target deregistration is in progress',
+  'Target.InvalidState': 'Target is in the stopped state',
   'Target.NotRegistered': 'Target is not registered to the target group',
   'Target.NotInUse':
     'Target group is not configured to receive traffic from the load balancer, or the target is in an Availability Zone that is not enabled for the load balancer',

@@ -31,6 +31,7 @@ export function createTargets(context: Context): Targets {
       client: new model.ElasticLoadBalancingV2Client({ region }),
       operations: {
         ...targetOperations(context, balancing),
+        ...changes(balancing),
         ...groupLookUps(balancing),
         ...balancerLookUps(balancing),
       },
@@ -68,6 +69,53 @@ const targetOperations = (context: Context, balancing: Balancing): Service['oper
     return { TargetHealthDescriptions: targets.map((target) => describeTargetHealth(group, target)) };
   },
 });
+
+const changes = (balancing: Balancing): Service['operations'] => ({
+  ModifyTargetGroupAttributes({ TargetGroupArn: wanted, Attributes: attributes }) {
+    const group = balancing.group(wanted);
+    for (const { Key: key, Value: value } of attributes as { Key: string; Value: string }[]) {
+      const known = group.attributes[key];
+      if (known === undefined) {
+        throw new AwsError('ValidationError', `Target group attribute key '${key}' is not recognized`);
+      }
+      const isSeconds = key.endsWith('_seconds');
+      const isRight = isSeconds ? /^\d{1,4}$/.test(value) && Number(value) <= 3600 : hasKindOf(known, value);
+      if (!isRight) {
+        throw new AwsError('ValidationError', `'${value}' is not a valid value for attribute '${key}'`);
+      }
+    }
+    for (const { Key: key, Value: value } of attributes) group.attributes[key] = value;
+    return { Attributes: pairs(group.attributes) };
+  },
+  CreateListener({
+    LoadBalancerArn: loadBalancerArn,
+    Port: port,
+    Protocol: protocol,
+    DefaultActions: actions,
+  }) {
+    balancing.find(balancing.balancers, loadBalancerArn, 'LoadBalancerNotFound');
+    if (!port || !protocol)
+      throw new AwsError('ValidationError', 'A listener protocol and port must be specified');
+    const taken = [...balancing.listeners.values()].some(
+      (listener) => listener.port === port && listener.loadBalancerArn === loadBalancerArn,
+    );
+    if (taken) {
+      const message = 'A listener already exists on this port for this load balancer';
+      throw new AwsError('DuplicateListener', message);
+    }
+    const { arn: targetGroupArn } = balancing.group(actions[0].TargetGroupArn ?? '');
+    const listener = balancing.createListener({ loadBalancerArn, port, targetGroupArn, tags: {} });
+    return { Listeners: [describeListener(listener)] };
+  },
+  DeleteListener({ ListenerArn: wanted }) {
+    balancing.find(balancing.listeners, wanted, 'ListenerNotFound');
+    balancing.delete(wanted);
+  },
+});
+
+/** Switches stay switches; what has other words is taken as it is. */
+const hasKindOf = (known: string, value: string): boolean =>
+  !['true', 'false'].includes(known) || ['true', 'false'].includes(value);
 
 function checkTargets({ instances }: Context, targets: model.TargetDescription[]): void {
   for (const { Id: id = '' } of targets) {

@@ -58,6 +58,9 @@ export function createBed(pace: Pace = instant) {
             return host.answer(command);
           },
           accepts: async () => host.accepting,
+          async stop() {
+            host.accepting = false;
+          },
           async terminate() {
             host.terminated = true;
           },

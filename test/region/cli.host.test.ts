@@ -199,6 +199,49 @@ describe('a region in the background', () => {
     });
   });
 
+  test('has faults, and says what is wrong with the words of one', async () => {
+    const id = /i-[0-9a-f]{17}/.exec((await region('status')).stdout)![0];
+    expect((await region('fault', 'lose', 'launch')).stdout).toContain('lose EC2 Instance-launch');
+    expect((await region('fault', 'list')).stdout).toContain('once, so far 0');
+    expect(await region('fault', 'clear')).toMatchObject({ code: 0, stdout: 'no fault is left\n' });
+    expect(await region('fault', 'lose', 'lunch')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('lose needs an event: launch, terminate'),
+    });
+    const touch = () => region('shell', id, '--', 'sh', '-c', 'cat /dev/zero | head -c 100000 >/etc/squid/x');
+    for (const [fault, reason] of [
+      ['fill-disk', 'No space left'],
+      ['lock-disk', 'Read-only'],
+    ] as const) {
+      expect(await region('fault', fault, id)).toMatchObject({ code: 0 });
+      expect((await touch()).stderr).toContain(reason);
+      expect((await region('fault', fault, id)).stderr).toContain('broken already');
+      expect(await region('fault', 'mend-disk', id)).toMatchObject({ code: 0 });
+    }
+    expect((await touch()).stderr).toBe('');
+    const squids = async () => (await region('shell', id, '--', 'pgrep', '-x', 'squid')).stdout.split('\n');
+    const before = await squids();
+    expect(await region('fault', 'kill-squid', id)).toMatchObject({ code: 0 });
+    expect((await squids()).filter((pid) => pid !== '' && before.includes(pid))).toEqual([]);
+    const usage = (await region('fault', 'help')).stdout;
+    expect(usage.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test('changes its pace, and the operator with it', async () => {
+    const query = 'Stacks[0].[StackStatus, Parameters[?ParameterKey==`SweepSeconds`].ParameterValue]';
+    const stack = async () =>
+      (await region('aws', 'cloudformation', 'describe-stacks', '--stack-name', 'shoal', '--query', query))
+        .stdout;
+    expect(await region('speed', 'real')).toMatchObject({ code: 0 });
+    expect((await region('status')).stdout).toContain('pace real');
+    expect(JSON.parse(await stack())).toEqual(['UPDATE_COMPLETE', ['60']]);
+    expect(await region('speed', 'fast')).toMatchObject({ code: 0 });
+    expect(JSON.parse(await stack())).toEqual(['UPDATE_COMPLETE', ['5']]);
+    expect(await region('speed', 'slow')).toMatchObject({ code: 1 });
+    // The Squid that was killed before is found and started again.
+    await expect.poll(async () => (await region('status')).code, { timeout: 90_000 }).toBe(0);
+  });
+
   test('refuses to be started twice', async () => {
     expect(await up()).toMatchObject({ code: 1, stderr: expect.stringContaining('--port') });
     expect((await region('status')).code).toBe(0);

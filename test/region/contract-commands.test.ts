@@ -41,6 +41,7 @@ contract('Run Command', (region) => {
         parameters: { mode: 'check', text: 'nothing' },
         script: "mode='check'\ntext='nothing'",
         timeoutMs: 120_000,
+        signal: expect.any(AbortSignal),
       },
     ]);
     const result = await region.clients.ssm.send(
@@ -111,6 +112,26 @@ contract('Run Command', (region) => {
   test('takes the hash of the document that it has', async () => {
     const DocumentHash = createHash('sha256').update(commandDocument).digest('hex');
     expect((await command({ DocumentHash, DocumentHashType: 'Sha256' })).Command?.DocumentVersion).toBe('1');
+  });
+
+  test('cancels a command, whose script is killed on its host', async () => {
+    region.bed.hosts.get(region.instanceId)!.answer = ({ signal }) =>
+      new Promise((resolve) => {
+        const killed = { exitCode: 137, stdout: 'so far', stderr: '', timedOut: false };
+        signal?.addEventListener('abort', () => resolve(killed));
+      });
+    const CommandId = (await command()).Command!.CommandId!;
+    await until(() => ended() === 'InProgress');
+    const cancel = (input: Partial<ssm.CancelCommandCommandInput>) =>
+      region.clients.ssm.send(new ssm.CancelCommandCommand({ CommandId, ...input }));
+    expect((await refusal(cancel({ InstanceIds: ['i-0aaaaaaaaaaaaaaaa'] })))?.[0]).toBe('InvalidInstanceId');
+    const unknown = '11111111-2222-4333-8444-555555555555';
+    expect((await refusal(cancel({ CommandId: unknown })))?.[0]).toBe('InvalidCommandId');
+    await cancel({});
+    await until(() => ended() === 'Cancelled');
+    expect(await listed(CommandId)).toMatchObject([{ Status: 'Cancelled', StatusDetails: 'Cancelled' }]);
+    const { Commands } = await region.clients.ssm.send(new ssm.ListCommandsCommand({ CommandId }));
+    expect(Commands?.[0]?.Status).toBe('Cancelled');
   });
 
   test('knows no invocation of a command that was never sent', async () => {

@@ -78,6 +78,59 @@ contract('Elastic Load Balancing', (region) => {
     ]);
   });
 
+  test('changes attributes of a target group, each to what it can be', async () => {
+    const modify = (Key: string, Value: string, TargetGroupArn = region.targetGroupArn) => {
+      const Attributes = [{ Key, Value }];
+      return region.clients.elb.send(
+        new elb.ModifyTargetGroupAttributesCommand({ TargetGroupArn, Attributes }),
+      );
+    };
+    const delay = 'deregistration_delay.timeout_seconds';
+    expect((await modify(delay, '20')).Attributes).toContainEqual({ Key: delay, Value: '20' });
+    expect((await refusal(modify(delay, '3601')))?.[0]).toBe('ValidationError');
+    expect((await refusal(modify('preserve_client_ip.enabled', 'yes')))?.[0]).toBe('ValidationError');
+    expect((await refusal(modify('colour', 'red')))?.[0]).toBe('ValidationError');
+    expect((await refusal(modify(delay, '20', none)))?.[0]).toBe('TargetGroupNotFoundException');
+  });
+
+  test('without a listener a target is unused, and with one again it is checked', async () => {
+    await region.clients.elb.send(new elb.RegisterTargetsCommand(target()));
+    const { LoadBalancers } = await region.clients.elb.send(new elb.DescribeLoadBalancersCommand({}));
+    const LoadBalancerArn = LoadBalancers![0]!.LoadBalancerArn;
+    const { Listeners } = await region.clients.elb.send(
+      new elb.DescribeListenersCommand({ LoadBalancerArn }),
+    );
+    const DefaultActions = [{ Type: 'forward' as const, TargetGroupArn: region.targetGroupArn }];
+    const create = () =>
+      region.clients.elb.send(
+        new elb.CreateListenerCommand({ LoadBalancerArn, Protocol: 'TCP', Port: 3128, DefaultActions }),
+      );
+    const remove = () =>
+      region.clients.elb.send(new elb.DeleteListenerCommand({ ListenerArn: Listeners![0]!.ListenerArn }));
+    expect((await refusal(create()))?.[0]).toBe('DuplicateListenerException');
+    await remove();
+    expect((await refusal(remove()))?.[0]).toBe('ListenerNotFoundException');
+    expect(await healthOf()).toMatchObject([
+      { TargetHealth: { State: 'unused', Reason: 'Target.NotInUse' } },
+    ]);
+    await create();
+    while ((await healthOf())?.[0]?.TargetHealth?.State !== 'healthy') await pause(2);
+  });
+
+  test('a stopped target is unused until it runs again', async () => {
+    const { instances } = region.bed.world;
+    // Of no group, which would replace it.
+    const { instanceId: Id } = await instances.launch('i-0cccccccccccccccc', 'ap-northeast-1a', {});
+    await region.clients.elb.send(new elb.RegisterTargetsCommand({ ...target(), Targets: [{ Id }] }));
+    const state = async () => (await healthOf())?.[0]?.TargetHealth;
+    await expect.poll(state, { timeout: 10_000 }).toEqual({ State: 'healthy' });
+    await instances.stop(Id);
+    expect(await state()).toMatchObject({ State: 'unused', Reason: 'Target.InvalidState' });
+    region.bed.hosts.get(Id)!.accepting = true;
+    instances.start(Id);
+    await expect.poll(state, { timeout: 10_000 }).toEqual({ State: 'healthy' });
+  });
+
   test('describes load balancers and their listeners', async () => {
     const { LoadBalancers } = await region.clients.elb.send(new elb.DescribeLoadBalancersCommand({}));
     expect(LoadBalancers).toMatchObject([

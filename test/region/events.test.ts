@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { machineClock } from '../../region/clock.ts';
 import type { BusEvent } from '../../region/context.ts';
+import { Faults } from '../../region/faults.ts';
 import { AwsError } from '../../region/service.ts';
 import { createEvents, type RuleDefinition } from '../../region/services/events.ts';
 import { createQueues, type QueueStatement } from '../../region/services/queues.ts';
@@ -30,13 +32,15 @@ function start(
   options: { permitted?: boolean; gone?: boolean; statements?: QueueStatement[]; tickMs?: number } = {},
 ) {
   const invoked: { functionArn: string; event: BusEvent; at: number }[] = [];
-  const queues = createQueues();
+  const queues = createQueues({ clock: machineClock, newId: randomUUID });
+  const faults = new Faults(machineClock, () => 0.5);
   const queue = queues.create('dead-letters');
   queues.setPolicy(queue.url, options.statements ?? [allowed]);
   const events = createEvents({
     clock: machineClock,
     newId: () => 'new-id',
-    scheduleTickMs: options.tickMs,
+    pace: { scheduleTickMs: options.tickMs },
+    faults,
     publish: (published) => events.deliver(published),
     functions: {
       permits: () => options.permitted ?? true,
@@ -56,7 +60,7 @@ function start(
     });
   const putEvents = (Entries: object[]) =>
     events.service.operations.PutEvents!({ Entries }, { identity: '', accessKeyId: '', requestId: '' });
-  return { events, rule, invoked, putEvents, dead: () => queues.messages(queue.arn) };
+  return { events, faults, rule, invoked, putEvents, dead: () => queues.messages(queue.arn) };
 }
 
 test('an event goes to the targets of the rules it matches', () => {
@@ -105,6 +109,33 @@ test('a target that is gone sends the event to the dead letters', () => {
       },
     },
   ]);
+});
+
+test('a throttled target is tried again, and given up as its policy says', async () => {
+  const { events, faults, rule, invoked, dead } = start();
+  faults.add({ kind: 'throttle', subject: 'Invoke', times: 4 });
+  const retryPolicy = { maximumRetryAttempts: 2 };
+  rule({
+    pattern: { source: ['aws.ssm'] },
+    targets: [
+      {
+        arn: 'arn:work',
+        retryPolicy,
+        deadLetterQueue: 'arn:aws:sqs:ap-northeast-1:000000000000:dead-letters',
+      },
+    ],
+  });
+  events.deliver(event);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(dead()[0]?.attributes).toMatchObject({
+    ERROR_CODE: 'THROTTLING',
+    EXHAUSTED_RETRY_CONDITION: 'MaximumRetryAttempts',
+    RETRY_ATTEMPTS: '2',
+  });
+  expect(invoked).toEqual([]);
+  events.deliver(event);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(invoked.map(({ at }) => at)).toEqual([11_000]);
 });
 
 test('a missing permission sends the event to the dead letters', () => {

@@ -1,4 +1,5 @@
 import { machineClock } from '../../region/clock.ts';
+import { Faults } from '../../region/faults.ts';
 import { createInProcessSandboxes, type Handler } from '../../region/sandbox-in-process.ts';
 import type { Call } from '../../region/service.ts';
 import type { AsyncConfig, FunctionDefinition } from '../../region/services/function-execution.ts';
@@ -17,12 +18,14 @@ export function start(
   } = {},
 ) {
   const sent: { queue: string; body: Record<string, unknown> }[] = [];
+  const faults = new Faults(machineClock, () => 0.5);
   const functions = createFunctions({
     clock: machineClock,
     sandboxes: createInProcessSandboxes(machineClock, { work: handler }),
     newId: () => 'event-1',
     concurrency: 10,
-    retryDelaysMs: [1_000, 2_000],
+    retryDelaysMs: () => [1_000, 2_000],
+    faults,
     send: (queue, body) => void sent.push({ queue, body: JSON.parse(body) }),
     ...extra.options,
   });
@@ -51,7 +54,7 @@ export function start(
     const payload = Buffer.from((output.Payload as Uint8Array | undefined) ?? []).toString();
     return { ...output, payload: payload && JSON.parse(payload) } as Record<string, unknown>;
   };
-  return { functions, invoke, sent, definition };
+  return { functions, faults, invoke, sent, definition };
 }
 
 export const json = (value: unknown) => Buffer.from(JSON.stringify(value));

@@ -96,6 +96,23 @@ test('times a hanging script out and stays silent when told', async () => {
   expect(await run({ mode: 'apply' })).toMatchObject({ timedOut: false, stdout: '', exitCode: 1 });
 });
 
+test('ends a cancelled command, and serves nothing when it is stopped', async () => {
+  const { apply, host, machine } = await setUp();
+  await apply(sha('a'));
+  const cancelled = AbortSignal.abort();
+  const command = {
+    documentName: 'shoal-apply',
+    parameters: { mode: 'check' },
+    script: '',
+    timeoutMs: 1_000,
+  };
+  expect(await host.run({ ...command, signal: cancelled })).toMatchObject({ exitCode: 137, timedOut: false });
+  await host.stop();
+  expect(await host.accepts(3128, 100)).toBe(false);
+  expect(machine).toMatchObject({ file: sha('a'), running: null });
+  expect(await apply(sha('a'), '1.2.0')).toMatchObject({ outcome: 'proven', change: 'start' });
+});
+
 test('counts connections and remembers when draining began', async () => {
   const { apply, machine, run, clock, host } = await setUp();
   await apply(sha('a'));

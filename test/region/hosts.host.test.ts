@@ -108,6 +108,26 @@ test('leaves a daemon alone and does not wait for it', async () => {
   expect((await run(first, 'sleep 0.1; pgrep -fc "^sleep 6[45]"')).stdout).toBe('2\n');
 });
 
+test('kills what a script started when its command is cancelled', async () => {
+  const cancelled = new AbortController();
+  const command = { documentName: 'test', parameters: {}, timeoutMs: 60_000, signal: cancelled.signal };
+  const running = first.run({ ...command, script: '#!/bin/bash\ntouch /tmp/began; sleep 68 & sleep 68' });
+  await run(first, 'until [ -e /tmp/began ]; do sleep 0.02; done');
+  cancelled.abort();
+  expect(await running).toMatchObject({ timedOut: false, exitCode: 137 });
+  expect((await run(first, 'pgrep -fc "^sleep 68"')).stdout).toBe('0\n');
+});
+
+test('keeps its disk and no process when it is stopped', async () => {
+  await run(second, 'touch /var/lib/kept /run/gone; setsid sleep 69 >/dev/null 2>&1 &');
+  await second.stop();
+  const left = await run(
+    second,
+    'ls /var/lib/kept /run/gone 2>/dev/null; pgrep -fc "^sleep 69"; pgrep -c squid',
+  );
+  expect(left.stdout).toBe('/var/lib/kept\n0\n0\n');
+});
+
 test('lets another process enter a host by its id', () => {
   const [program, ...args] = [...enterHost(directory, first.instanceId), 'hostname'];
   expect(execFileSync(program!, args, { encoding: 'utf8' })).toContain('ip-10-0-');

@@ -238,7 +238,7 @@ describe('a client', () => {
       await expect(asClient('true', address)).rejects.toThrow('172.16.0.0/12 or 192.168.0.0/16');
     }
     await expect(runAsClient(`${directory}-none`, { command: ['true'] })).rejects.toThrow(
-      'no region runs in',
+      'no region with real hosts runs in',
     );
   });
 });

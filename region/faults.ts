@@ -1,0 +1,161 @@
+import type { Clock } from './ports.ts';
+import { AwsError } from './service.ts';
+
+/** What can be made to go wrong, and what its `subject` is. */
+export type FaultKind =
+  /** Operation: calls of it are throttled, those inside the region too. */
+  | 'throttle'
+  /** Detail-type: events of it are lost, come twice, or come `amount` seconds late. */
+  | 'lose'
+  | 'double'
+  | 'delay'
+  /** Instance, or `new` for those whose agent isn't online yet: it is silent, or `amount` seconds slow. */
+  | 'stop-agent'
+  | 'slow-agent'
+  /** Function: it dies at the `amount`-th AWS call of an invocation. */
+  | 'crash'
+  /** Path: parameters below it read as their previous version; pages of it are short, or empty. */
+  | 'stale-reads'
+  | 'short-pages';
+
+export interface Fault {
+  kind: FaultKind;
+  subject: string;
+  amount?: number;
+  /** How often it strikes, or how many new instances it befalls; left out, until it is cleared. */
+  times?: number;
+  /** From 0 to 1: its chance to strike each time it could; left out, it always does. */
+  rate?: number;
+}
+
+interface Entry extends Fault {
+  id: number;
+  since: number;
+  struck: number;
+  /** AWS calls of the function's present invocation. */
+  calls: number;
+  /** The new instances it has befallen. */
+  instances: Set<string>;
+}
+
+/** An instance as far as its agent is concerned. */
+interface Agent {
+  instanceId: string;
+  agentOnlineAt: number;
+}
+
+/** The faults that are in force. The wire and the services ask it; people and tests add to it. */
+export class Faults {
+  private entries: Entry[] = [];
+  private added = 0;
+  private readonly clock: Clock;
+  private readonly random: () => number;
+  private crashFunction: (name: string) => void = () => {};
+
+  constructor(clock: Clock, random: () => number) {
+    this.clock = clock;
+    this.random = random;
+  }
+
+  /** Answers the number it is cleared by. */
+  add(fault: Fault): number {
+    const fresh = {
+      id: ++this.added,
+      since: this.clock.now(),
+      struck: 0,
+      calls: 0,
+      instances: new Set<string>(),
+    };
+    this.entries.push({ ...fault, ...fresh });
+    return this.added;
+  }
+
+  /** Those that have not struck for the last time, oldest first. */
+  list(): readonly Readonly<Entry>[] {
+    return this.entries;
+  }
+
+  /** One of them, or all; false when there is none of this number. */
+  clear(id?: number): boolean {
+    const left = this.entries.filter((entry) => id !== undefined && entry.id !== id);
+    const found = left.length < this.entries.length;
+    this.entries = left;
+    return found || id === undefined;
+  }
+
+  /** The error that a call is answered with. */
+  errorOf(service: string, operation: string): AwsError | undefined {
+    if (!this.strike('throttle', (subject) => subject === operation)) return undefined;
+    if (service === 'lambda') return new AwsError('TooManyRequestsException', 'Rate Exceeded.', 429);
+    const query = ['autoscaling', 'elbv2', 'cloudformation', 'sts'].includes(service);
+    return new AwsError(query ? 'Throttling' : 'ThrottlingException', 'Rate exceeded', 400);
+  }
+
+  /** In how many milliseconds an event is delivered: once, twice, or not at all. */
+  deliveriesOf(detailType: string): number[] {
+    const hits = (subject: string) => subject === detailType;
+    if (this.strike('lose', hits)) return [];
+    const ms = (this.strike('delay', hits)?.amount ?? 0) * 1000;
+    return this.strike('double', hits) ? [ms, ms] : [ms];
+  }
+
+  /** The page size that is left of the one asked for: half and nothing in turn. */
+  pageSize(path: string, asked: number): number {
+    const struck = this.strike('short-pages', (subject) => path.startsWith(subject));
+    return struck === undefined ? asked : struck.struck % 2 === 0 ? Math.ceil(asked / 2) : 0;
+  }
+
+  isStale(path: string): boolean {
+    return this.strike('stale-reads', (subject) => path.startsWith(subject)) !== undefined;
+  }
+
+  /**
+   * When an instance's agent registers, never for one that was stopped before, whether it is silent now, and
+   * how much later than usual it picks commands up.
+   */
+  agentOf(agent: Agent): { onlineAt: number; silent: boolean; slowMs: number } {
+    const result = { onlineAt: agent.agentOnlineAt, silent: false, slowMs: 0 };
+    for (const entry of this.entries) {
+      if ((entry.kind !== 'stop-agent' && entry.kind !== 'slow-agent') || !befalls(entry, agent)) continue;
+      const ms = entry.kind === 'stop-agent' ? Number.POSITIVE_INFINITY : (entry.amount ?? 0) * 1000;
+      if (agent.agentOnlineAt > entry.since) result.onlineAt += ms;
+      if (entry.kind === 'stop-agent') result.silent = true;
+      else result.slowMs += ms;
+    }
+    return result;
+  }
+
+  onCrash(crash: (functionName: string) => void): void {
+    this.crashFunction = crash;
+  }
+
+  /** A function's calls are counted from the start of its latest invocation. */
+  invocationStarts(functionName: string): void {
+    for (const entry of this.entries) if (entry.subject === functionName) entry.calls = 0;
+  }
+
+  /** Counts a call; true when the function that made it is dead now. */
+  crashes(identity: string): boolean {
+    const hits = (name: string) => identity.endsWith(`/${name}`);
+    for (const entry of this.entries) if (entry.kind === 'crash' && hits(entry.subject)) entry.calls += 1;
+    const struck = this.strike('crash', (name, entry) => hits(name) && entry.calls === entry.amount);
+    if (struck) this.crashFunction(struck.subject);
+    return struck !== undefined;
+  }
+
+  private strike(kind: FaultKind, hits: (subject: string, entry: Entry) => boolean): Entry | undefined {
+    const entry = this.entries.find((one) => one.kind === kind && hits(one.subject, one));
+    if (!entry || (entry.rate !== undefined && this.random() >= entry.rate)) return undefined;
+    entry.struck += 1;
+    if (entry.struck === entry.times) this.clear(entry.id);
+    return entry;
+  }
+}
+
+function befalls(entry: Entry, { instanceId, agentOnlineAt }: Agent): boolean {
+  if (entry.subject !== 'new') return entry.subject === instanceId;
+  if (entry.instances.has(instanceId)) return true;
+  if (agentOnlineAt <= entry.since || entry.instances.size === entry.times) return false;
+  entry.instances.add(instanceId);
+  return true;
+}

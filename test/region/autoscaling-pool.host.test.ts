@@ -1,0 +1,26 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createNamespaceHosts } from '../../region/hosts/namespaces.ts';
+import { createNetwork, type Network } from '../../region/network/network.ts';
+
+let network: Network;
+
+beforeAll(async () => {
+  network = await createNetwork(join(tmpdir(), `shoal-pool-${process.pid}`));
+}, 30_000);
+afterAll(() => network.close());
+
+test('a stopped host keeps its disk, and none of its processes', async () => {
+  const id = { instanceId: 'i-0000000000000000a', zone: 'ap-northeast-1a' };
+  const host = await createNamespaceHosts(network).launch(id);
+  const run = async (script: string) => {
+    const command = { documentName: 'test', parameters: {}, timeoutMs: 20_000 };
+    return (await host.run({ ...command, script: `#!/bin/bash\n${script}` })).stdout;
+  };
+  const daemons = 'pgrep -x sleep | wc -l; cat /etc/squid/kept 2>&1';
+  await run('echo kept >/etc/squid/kept; setsid sleep 600 </dev/null >/dev/null 2>&1 &');
+  expect(await run(daemons)).toBe('1\nkept\n');
+  await host.stop();
+  expect(await run(daemons)).toBe('0\nkept\n');
+}, 60_000);
