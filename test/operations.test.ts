@@ -19,3 +19,13 @@ test('docs/operations.md knows everything that a fleet can say', () => {
   const momentary = ['rollout complete', 'starting', 'reversed'];
   expect(said.filter((words) => !operations.includes(words) && !momentary.includes(words))).toEqual([]);
 });
+
+test('docs/operations.md knows every metric and every problem', () => {
+  const operations = readFileSync(`${root}docs/operations.md`, 'utf8');
+  const code = (file: string) => readFileSync(`${root}shared/decisions/${file}.ts`, 'utf8');
+  const metrics = [...code('metrics').matchAll(/(?:count|duration)\('(\w+)'/g)].map(([, name]) => name);
+  const problems = [...code('model').matchAll(/^ {4}\| '([a-z ]+)'/gm)].map(([, name]) => name);
+  expect(new Set(metrics).size).toBe(9);
+  expect(problems.length).toBe(8);
+  expect([...metrics, ...problems].filter((name) => !operations.includes(`\`${name}\``))).toEqual([]);
+});

@@ -6,6 +6,7 @@ import { type Commands, commands } from './commands.ts';
 import type { Invoke, invoker } from './functions.ts';
 import { type Groups, groups } from './groups.ts';
 import { type Parameters, parameters } from './parameters.ts';
+import { fewAtOnce, patience } from './patience.ts';
 import { type Targets, targets } from './targets.ts';
 
 /** AWS in the operator's words: all that the loop may read and do. */
@@ -27,19 +28,18 @@ export function aws(
   names: { tag: string; document: string },
   { invoker, ...config }: ClientConfig = {},
 ): Aws {
-  // Throttles and 5xx are retried with the SDK's own back-off, longer than its default of three tries.
   const requestHandler = {
     connectionTimeout: limits.connectionTimeoutSeconds * 1000,
     requestTimeout: limits.requestTimeoutSeconds * 1000,
     throwOnRequestTimeout: true,
   };
-  const common = { maxAttempts: 8, requestHandler, ...config } as SSMClientConfig & object;
-  const ssm = new SSMClient(common);
+  const common = { retryStrategy: patience, requestHandler, ...config } as SSMClientConfig & object;
+  const ssm = fewAtOnce(new SSMClient(common));
   return {
-    groups: groups(new AutoScalingClient(common as object), names.tag),
+    groups: groups(fewAtOnce(new AutoScalingClient(common as object)), names.tag),
     parameters: parameters(ssm),
     commands: commands(ssm, names.document),
-    targets: targets(new ElasticLoadBalancingV2Client(common as object)),
+    targets: targets(fewAtOnce(new ElasticLoadBalancingV2Client(common as object))),
     invoke: invoker?.(common as object) ?? cannotInvoke,
   };
 }

@@ -6,6 +6,8 @@ import {
   DescribeAutoScalingGroupsCommand,
   DescribeLifecycleHooksCommand,
   DescribeScalingActivitiesCommand,
+  DescribeWarmPoolCommand,
+  type Instance,
   RecordLifecycleActionHeartbeatCommand,
 } from '@aws-sdk/client-auto-scaling';
 import { limits } from '../runtime/limits.ts';
@@ -23,13 +25,20 @@ export interface Group {
   name: string;
   arn: string;
   tags: Record<string, string>;
+  /** Those of its warm pool too, except where all groups are read. */
   instances: GroupInstance[];
+  hasPool?: boolean;
   /** ARNs of target groups attached to the group itself: Shoal's own must not be among them. */
   attached: string[];
+  /** Processes that somebody has suspended: `Launch`, `Terminate`, … */
+  suspended: string[];
+  /** Keys of the tags that new instances inherit. */
+  propagated: string[];
 }
 
 export interface Hook {
   name: string;
+  transition: string;
   heartbeatMs: number;
 }
 
@@ -58,13 +67,28 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
         return { items: (page.AutoScalingGroups ?? []).map(toGroup), next: page.NextToken };
       }),
     );
-  return {
-    ofFleet: (fleet) =>
-      describe(`reading the groups of fleet ${fleet}`, {
-        Filters: [{ Name: `tag:${tag}`, Values: [fleet] }],
+  /** The group itself doesn't name the instances of its warm pool (DescribeWarmPool, API reference). */
+  const withPool = async (group: Group): Promise<Group> => {
+    if (!group.hasPool) return group;
+    const pooled = await doing(`reading the warm pool of ${group.name}`, () =>
+      pages(async (NextToken) => {
+        const input = { AutoScalingGroupName: group.name, NextToken };
+        const page = await client.send(new DescribeWarmPoolCommand(input));
+        return { items: (page.Instances ?? []).map(toInstance), next: page.NextToken };
       }),
-    named: async (name) =>
-      (await describe(`reading group ${name}`, { AutoScalingGroupNames: [name] }))[0] ?? null,
+    );
+    return { ...group, instances: [...group.instances, ...pooled] };
+  };
+  return {
+    ofFleet: async (fleet) => {
+      const Filters = [{ Name: `tag:${tag}`, Values: [fleet] }];
+      const found = await describe(`reading the groups of fleet ${fleet}`, { Filters });
+      return Promise.all(found.map(withPool));
+    },
+    named: async (name) => {
+      const [found] = await describe(`reading group ${name}`, { AutoScalingGroupNames: [name] });
+      return found === undefined ? null : withPool(found);
+    },
     tagged: () =>
       describe('reading all groups', { Filters: [{ Name: 'tag-key', Values: [tag] }], MaxRecords: 100 }),
     hooks: (group) =>
@@ -72,6 +96,7 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
         const answer = await client.send(new DescribeLifecycleHooksCommand({ AutoScalingGroupName: group }));
         return (answer.LifecycleHooks ?? []).map((hook) => ({
           name: hook.LifecycleHookName ?? '',
+          transition: hook.LifecycleTransition ?? '',
           heartbeatMs: (hook.HeartbeatTimeout ?? 3600) * 1000,
         }));
       }),
@@ -121,12 +146,19 @@ function toGroup(group: AutoScalingGroup): Group {
     name: group.AutoScalingGroupName ?? '',
     arn: group.AutoScalingGroupARN ?? '',
     tags: Object.fromEntries((group.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? ''])),
-    instances: (group.Instances ?? []).map((instance) => ({
-      id: instance.InstanceId ?? '',
-      zone: instance.AvailabilityZone ?? '',
-      lifecycle: instance.LifecycleState ?? '',
-    })),
+    instances: (group.Instances ?? []).map(toInstance),
+    hasPool: group.WarmPoolConfiguration !== undefined,
     attached: group.TargetGroupARNs ?? [],
+    suspended: (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? ''),
+    propagated: (group.Tags ?? []).flatMap((tag) => (tag.PropagateAtLaunch && tag.Key ? [tag.Key] : [])),
+  };
+}
+
+function toInstance(instance: Instance): GroupInstance {
+  return {
+    id: instance.InstanceId ?? '',
+    zone: instance.AvailabilityZone ?? '',
+    lifecycle: instance.LifecycleState ?? '',
   };
 }
 

@@ -29,6 +29,8 @@ export interface TargetGroup {
   preserveClientIp: boolean;
   proxyProtocol: boolean;
   deregistrationDelayMs: number;
+  /** How many balancers have a listener that forwards to it. */
+  balancers: number;
 }
 
 export interface Targets {
@@ -92,6 +94,7 @@ async function readGroup(client: ElasticLoadBalancingV2Client, arn: string): Pro
     return {
       arn,
       protocol: group.Protocol ?? '',
+      balancers: group.LoadBalancerArns?.length ?? 0,
       targetType: group.TargetType ?? '',
       tags: Object.fromEntries(
         (tags.TagDescriptions?.[0]?.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']),

@@ -1,6 +1,7 @@
 import { type Act, type Intent, inForce, type Observed, type Source } from '../decisions/model.ts';
 import type { Config } from '../fleet/settings.ts';
 import { encodeConfig } from '../fleet/squid-conf.ts';
+import { toNote } from '../host/document.ts';
 import type { Engine } from './engine.ts';
 import type { Observer } from './observe.ts';
 
@@ -44,8 +45,9 @@ export async function act(
         observer.memory.heartbeats.set(instance, engine.clock.now());
       }),
     );
-  for (const { group, hook, instance, result } of of('complete')) {
-    work.push(engine.aws.groups.complete(group, hook, instance, result));
+  for (const { group, hook, instance, result, reason } of of('complete')) {
+    const last = result === 'ABANDON' ? farewell(engine, observed, instance, reason) : Promise.resolve();
+    work.push(last.then(() => engine.aws.groups.complete(group, hook, instance, result)));
     stale.add('groups');
   }
   await allOf(work);
@@ -68,6 +70,7 @@ async function apply(
       file: encodeConfig(config.file),
       sha256: config.sha256,
       intent: text(intent),
+      note: noteFor(same),
       ...common(observed, config),
     },
   );
@@ -88,7 +91,24 @@ async function ask(
     for (const id of ids) observer.memory.hosts.set(id, { kind: 'unreachable', reason, at });
     return;
   }
-  await send(engine, observer, ids, { mode, ...common(observed, config) });
+  await send(engine, observer, ids, { mode, note: noteFor(same), ...common(observed, config) });
+}
+
+/** One command goes to many hosts: it says why where that is the same for all of them. */
+function noteFor(same: { reason: string }[]): string {
+  const [reason = '', ...others] = new Set(same.map((it) => it.reason));
+  return others.length === 0 ? toNote(reason) : '';
+}
+
+/** Why a machine is given up stands in its own log too, for whoever keeps it; where it can't, it goes without. */
+async function farewell({ aws, scriptHash }: Engine, observed: Observed, id: string, reason: string) {
+  const config = inForce(observed);
+  const reachable = observed.instances.some((it) => it.id === id && it.agentOnline);
+  if (config === null || !reachable) return;
+  const note = toNote(`abandoned: ${reason}`);
+  await aws.commands
+    .send([id], { build: scriptHash, mode: 'check', note, ...common(observed, config) })
+    .catch(() => {});
 }
 
 /** What every mode takes besides its own: where Squid listens, what the proof fetches, what a revocation does. */

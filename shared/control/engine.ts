@@ -1,7 +1,9 @@
 import { type Aws, aws, type ClientConfig } from '../aws/clients.ts';
+import type { Metric } from '../decisions/metrics.ts';
 import type { Timing } from '../decisions/model.ts';
 import { limits } from '../runtime/limits.ts';
 import { logger } from '../runtime/log.ts';
+import { emit } from '../runtime/metrics.ts';
 import { readRuntimeSettings } from '../runtime/settings.ts';
 
 export interface Clock {
@@ -18,6 +20,7 @@ export interface Engine {
   aws: Aws;
   clock: Clock;
   log: Log;
+  measure(metrics: Metric[]): void;
   /** The prefix of every name, tag and path: `shoal`, or `shoal-<stage>`. */
   prefix: string;
   timing: Timing;
@@ -43,6 +46,9 @@ export function createEngine(
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     },
     log: (message, fields) => logger.info(message, fields),
+    measure: (metrics) => {
+      for (const { name, unit, value, dimensions } of metrics) emit(name, unit, value, dimensions);
+    },
     prefix,
     askMs,
     timing: {

@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import type { Group } from '../aws/groups.ts';
+import { concerns } from '../decisions/terminating.ts';
 import { type Engine, fleetTag, isFleetName } from './engine.ts';
 import { type Ended, run } from './run.ts';
 
@@ -37,20 +39,50 @@ export async function follow(
   const { AutoScalingGroupName, LifecycleHookName, EC2InstanceId } = detail;
   const hook = `${engine.prefix}-${transition}`;
   if (LifecycleHookName !== hook) return ignore(`its hook is ${LifecycleHookName}, not ${hook}`);
-  const group = await engine.aws.groups.named(AutoScalingGroupName);
+  const at = Date.parse(time);
+  const age = engine.clock.now() - at;
+  const looks = age < engine.timing.sweepMs ? looksMax : 1;
+  const group = await lookFor(engine, transition, AutoScalingGroupName, EC2InstanceId, looks);
   if (group === null) return ignore(`there is no group ${AutoScalingGroupName}`);
   const fleet = group.tags[fleetTag(engine.prefix)];
   if (fleet === undefined) return ignore(`group ${group.name} is not tagged ${fleetTag(engine.prefix)}`);
   if (!isFleetName(fleet)) return ignore(`${fleet} is no name of a fleet`);
   const instance = group.instances.find(({ id }) => id === EC2InstanceId);
   if (instance === undefined) return ignore(`${EC2InstanceId} is not in group ${group.name} any more`);
-  if (instance.lifecycle.includes('Terminating') !== (transition === 'terminate'))
+  if (!concerns(transition, instance.lifecycle))
     return ignore(`${EC2InstanceId} is ${instance.lifecycle}: its ${transition} is over`);
-  const startedAt = Date.parse(time);
+  // A storm is a batch: what is read for one of many would be read again by each of them.
+  const waiting = group.instances.filter(({ lifecycle }) => lifecycle.endsWith(':Wait')).length;
+  if (waiting >= engine.timing.stormInstances)
+    return ignore(`${waiting} instances of ${group.name} wait: the sweep brings them along together`);
+  // An old event may be of an earlier coming or going of the same machine, and would spend budgets that have
+  // only just begun. Without its time nothing is given up in this run; the sweep counts from the activity.
+  const startedAt = age < engine.timing.agentBudgetMs ? at : null;
   const scope = { kind: 'instance', instance: EC2InstanceId, transition } as const;
-  return run(
-    engine,
-    { fleet, scope, group, startedAt: Number.isNaN(startedAt) ? null : startedAt, deletedAt: null },
-    until,
-  );
+  return run(engine, { fleet, scope, group, startedAt, deletedAt: null }, until);
+}
+
+/** How often, and seconds apart, an instance is looked for that should be there. */
+const looksMax = 4;
+
+/** States in which a read that is a moment old may still show the instance. */
+const before = {
+  launch: /^(|(Warmed:)?Pending)$/,
+  terminate: /^(InService|Standby|(Warmed:)?(Pending|Terminating))$/,
+};
+
+/** An event may be faster than what describes its instance; what shows only later is the sweep's. */
+async function lookFor(
+  { aws, clock, timing }: Engine,
+  transition: 'launch' | 'terminate',
+  name: string,
+  id: string,
+  looks: number,
+): Promise<Group | null> {
+  for (let look = 1; ; look++) {
+    const group = await aws.groups.named(name);
+    const lifecycle = group?.instances.find((instance) => instance.id === id)?.lifecycle ?? '';
+    if (group === null || look >= looks || !before[transition].test(lifecycle)) return group;
+    await clock.sleep(timing.pollMs / 5);
+  }
 }

@@ -18,6 +18,7 @@ import { renderConfig } from '../fleet/squid-conf.ts';
 import { parseReport } from '../host/report.ts';
 import { limits } from '../runtime/limits.ts';
 import { type Engine, fleetTag, parameterPath, statePath } from './engine.ts';
+import { groupProblems } from './group-check.ts';
 import { type StateStore, stateStore } from './state.ts';
 import { preflight } from './target-group.ts';
 
@@ -87,6 +88,8 @@ export function observer(engine: Engine, where: Where): Observer {
       else if (where.group !== null)
         groups = [await aws.groups.named(where.group.name)].filter((it) => it !== null);
       else groups = await aws.groups.ofFleet(fleet);
+      // When every host is asked, the groups themselves are looked at closely too.
+      if (scope.kind === 'fleet' && scope.askAll) await Promise.all(groups.map(readHooks));
       await Promise.all(groups.filter(hasWaiting).map(readWaiting));
     },
     parameters: async () => {
@@ -169,6 +172,9 @@ export function observer(engine: Engine, where: Where): Observer {
         desired,
         state: stored,
         targetGroup,
+        groupProblems: groups.flatMap((group) =>
+          groupProblems(group, hooks.get(group.name) ?? null, prefix, fleetTag(prefix)),
+        ),
       };
     },
   };
@@ -196,8 +202,12 @@ export function observer(engine: Engine, where: Where): Observer {
     });
   }
 
+  async function readHooks({ name }: Group): Promise<void> {
+    if (!hooks.has(name)) hooks.set(name, await aws.groups.hooks(name));
+  }
+
   async function readWaiting(group: Group): Promise<void> {
-    if (!hooks.has(group.name)) hooks.set(group.name, await aws.groups.hooks(group.name));
+    await readHooks(group);
     const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
     // One that came in may go out within the same run: its start is another one then.
     for (const { id } of group.instances) if (!waiting.includes(id)) starts.delete(id);
@@ -238,6 +248,7 @@ export function observer(engine: Engine, where: Where): Observer {
     const target = targets.find(({ instance }) => instance === id);
     const hook = hooks.get(group.name)?.find(({ name }) => name === hookName(prefix, lifecycle));
     const mine = scope.kind === 'instance' && scope.instance === id;
+    const startedAt = (mine ? where.startedAt : null) ?? starts.get(id) ?? null;
     return {
       id,
       group: group.name,
@@ -247,9 +258,9 @@ export function observer(engine: Engine, where: Where): Observer {
       target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
       hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },
-      startedAt: (mine ? where.startedAt : null) ?? starts.get(id) ?? null,
-      // The event itself began the hook's time.
-      heartbeatAt: memory.heartbeats.get(id) ?? (mine ? where.startedAt : null),
+      startedAt,
+      // The hook's time began no earlier than what it waits for, whoever looks.
+      heartbeatAt: memory.heartbeats.get(id) ?? startedAt,
       registeredAt: memory.registered.get(id) ?? null,
     };
   }

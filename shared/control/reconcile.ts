@@ -1,13 +1,14 @@
 import * as v from 'valibot';
 import { batches } from '../aws/pages.ts';
 import { decide } from '../decisions/decide.ts';
+import { metricsOfLook } from '../decisions/metrics.ts';
 import type { Scope } from '../decisions/model.ts';
 import { allWell, decideFleet } from '../decisions/rollout.ts';
 import { type Engine, fleetTag, isFleetName, parameterPath } from './engine.ts';
 import type { Ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
 import { type Plan, plan } from './plan.ts';
-import { type Ended, run } from './run.ts';
+import { type Ended, line, run } from './run.ts';
 import { type FleetReport, fleetReport } from './status.ts';
 
 const fleetName = v.pipe(v.string(), v.check(isFleetName, 'is no name of a fleet'));
@@ -75,13 +76,8 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
     await Promise.all(
       batch.map(async (fleet) => {
         try {
-          const observed = await observer(engine, whole(fleet, { leaveYoung: true, askAll })).observe([]);
-          if (decide(observed).every(({ step }) => step === 'nothing')) {
-            const { says } = decideFleet(observed);
-            if (says !== allWell)
-              engine.log(`fleet ${fleet}: ${says}`, { fleet, step: 'fleet', reason: says });
-            return;
-          }
+          // Asking is work, so whoever asks does the looking too: nothing is read twice.
+          if (!askAll && (await isAtRest(engine, fleet))) return;
           await engine.aws.invoke(engine.functionName, { fleet, mode: 'sweep', askAll });
           handedOver.push(fleet);
         } catch (error) {
@@ -98,6 +94,18 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
       `${errors.length} of ${fleets.length} fleets failed: ${errors.join('; ')}`,
     );
   return { fleets: fleets.length, handedOver };
+}
+
+/** Whether a fleet has nothing to do, with what a person should know of it in the log. */
+async function isAtRest(engine: Engine, fleet: string): Promise<boolean> {
+  const observed = await observer(engine, whole(fleet, { leaveYoung: true })).observe([]);
+  const steps = decide(observed);
+  if (!steps.every(({ step }) => step === 'nothing' || step === 'report')) return false;
+  engine.measure(metricsOfLook(observed, steps));
+  for (const step of steps) if (step.step === 'report') engine.log(...line(fleet, step));
+  const { says } = decideFleet(observed);
+  if (says !== allWell) engine.log(`fleet ${fleet}: ${says}`, { fleet, step: 'fleet', reason: says });
+  return true;
 }
 
 async function edited(

@@ -1,4 +1,5 @@
 import { decide } from '../decisions/decide.ts';
+import { metricsOfActs, metricsOfLook } from '../decisions/metrics.ts';
 import { type Act, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { limits } from '../runtime/limits.ts';
@@ -26,7 +27,12 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
   const eye = observer(engine, where);
   const seen = new Map<string, string>();
   const done = new Map<string, number>();
+  const first = new Map<string, number>();
   const since = where.startedAt ?? clock.now();
+  const end = (observed: Observed, steps: Step[], unfinished: boolean) => {
+    engine.measure(metricsOfLook(observed, steps));
+    return ended(observed, steps, unfinished);
+  };
   let stale: Set<Source> = new Set();
   for (let turns = 0; turns < limits.actsMax; ) {
     const observed = await eye.observe(stale);
@@ -38,17 +44,22 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
     if (acts.length > 0) {
       turns++;
       stale = await act(engine, eye, observed, acts);
-      for (const it of acts) done.set(said(it), clock.now());
+      for (const it of acts) {
+        done.set(said(it), clock.now());
+        const key = `${it.step} ${it.instance}`;
+        if (!first.has(key)) first.set(key, observed.now);
+      }
+      engine.measure(metricsOfActs(observed, acts, (step, instance) => first.get(`${step} ${instance}`)));
       // An event's instance whose action has been completed is Auto Scaling's from here on.
       if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
-        return ended(observed, steps, false);
+        return end(observed, steps, false);
       if (clock.now() < until) continue;
-      return ended(observed, steps, true);
+      return end(observed, steps, true);
     }
     const waits = steps.filter((step) => step.step === 'wait');
-    if (waits.length === 0) return ended(observed, steps, false);
+    if (waits.length === 0) return end(observed, steps, false);
     const pollMs = Math.min(...waits.map((wait) => wait.pollMs));
-    if (clock.now() + pollMs > until) return ended(observed, steps, true);
+    if (clock.now() + pollMs > until) return end(observed, steps, true);
     await clock.sleep(pollMs);
     stale = new Set(waits.flatMap(({ on }) => rereads[on]));
   }
@@ -66,7 +77,7 @@ function patient(step: Step, { now, timing }: Observed, done: Map<string, number
   return { step: 'wait', instance: step.instance, on: 'state', pollMs: timing.pollMs, reason };
 }
 
-const said = ({ step, instance, reason }: Step): string => `${step} ${instance} ${reason}`;
+const said = ({ step, instance, reason }: Step | FleetLine): string => `${step} ${instance} ${reason}`;
 
 function ended(observed: Observed, steps: Step[], unfinished: boolean): Ended {
   const { fleet } = observed;
@@ -115,21 +126,31 @@ const dependsOn: Record<Act['step'], Source[]> = {
 function report(engine: Engine, since: number, observed: Observed, steps: Step[], seen: Map<string, string>) {
   const { fleet, now } = observed;
   const { says } = decideFleet(observed);
-  const lines = steps.map((step) => ({ ...step, detail: detail(step) }));
-  for (const { instance, step, reason, detail } of [{ ...ofFleet, reason: says }, ...lines]) {
-    const who = `${instance} ${step === 'fleet'}`;
-    const said = `${step} ${reason}`;
-    if (seen.get(who) === said) continue;
-    seen.set(who, said);
-    const fields = { fleet, instance, step, reason, ms: now - since, ...detail };
-    engine.log(`${step} ${instance ?? fleet}: ${reason}`, fields);
+  for (const step of [{ step: 'fleet' as const, instance: null, reason: says }, ...steps]) {
+    const who = step.step === 'report' ? said(step) : `${step.instance} ${step.step === 'fleet'}`;
+    if (seen.get(who) === said(step)) continue;
+    seen.set(who, said(step));
+    const [message, fields] = line(fleet, step);
+    engine.log(message, { ...fields, ms: now - since });
   }
 }
 
-const ofFleet = { instance: null, step: 'fleet', detail: {} };
+/** A decision as the log has it. */
+export function line(fleet: string, step: Step | FleetLine): Parameters<Engine['log']> {
+  const { instance, reason } = step;
+  const fields = { fleet, instance, step: step.step, reason, ...detail(step) };
+  return [`${step.step} ${instance ?? fleet}: ${reason}`, fields];
+}
 
-function detail(step: Step): Record<string, unknown> {
+interface FleetLine {
+  step: 'fleet';
+  instance: null;
+  reason: string;
+}
+
+function detail(step: Step | FleetLine): Record<string, unknown> {
   if (step.step === 'apply') return { sha256: step.config.sha256 };
-  if (step.step === 'complete') return { result: step.result };
+  if (step.step === 'complete') return { result: step.result, ...(step.cause && { cause: step.cause }) };
+  if (step.step === 'report') return { problem: step.thing };
   return {};
 }

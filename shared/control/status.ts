@@ -1,4 +1,5 @@
 import type { Status } from '../decisions/model.ts';
+import { problemsOf } from '../decisions/problems.ts';
 import { allWell, decideFleet } from '../decisions/rollout.ts';
 import type { Mistake } from '../fleet/settings.ts';
 import type { Engine } from './engine.ts';
@@ -14,7 +15,7 @@ export interface FleetReport {
   rejected: Status['rejected'] | null;
   rollout: Status['rollout'] | null;
   mistakes: Mistake[];
-  /** What makes the target group unfit to register with. */
+  /** What a person has to mend, each with its fix. */
   problems: string[];
   instances: {
     instance: string;
@@ -40,7 +41,8 @@ export async function fleetReport(engine: Engine, where: Where): Promise<FleetRe
     running: host.kind === 'reported' ? host.report.running : null,
     host: host.kind === 'reported' ? `${host.report.outcome} ${host.report.reason}`.trim() : host.kind,
   }));
-  const problems = observed.targetGroup?.problems ?? ['the target group does not exist'];
+  const gone = observed.targetGroup === null ? ['the target group does not exist'] : [];
+  const problems = [...gone, ...problemsOf(observed).map(({ reason }) => reason)];
   const { says } = decideFleet(observed);
   const ailing = instances.filter(
     ({ lifecycle, target, running }) =>

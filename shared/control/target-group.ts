@@ -28,5 +28,6 @@ export function preflight(
     arn: group.arn,
     deregistrationDelayMs: group.deregistrationDelayMs,
     problems: checks.filter(([fits]) => !fits).map(([, problem]) => problem),
+    unused: group.balancers === 0,
   };
 }

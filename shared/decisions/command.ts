@@ -26,3 +26,17 @@ export function awaitCommand(now: number, timing: Observed['timing'], { id, host
 function pause(timing: Observed['timing'], { id }: Instance, reason: string): Step {
   return { step: 'wait', instance: id, on: 'state', pollMs: timing.pollMs, reason };
 }
+
+/** A heartbeat when a third of the hook's time has passed since the last one this run knows of. */
+export function beat({ now }: Observed, instance: Instance): Step | null {
+  const { hook, heartbeatAt, group, id } = instance;
+  if (hook === null || (heartbeatAt !== null && now - heartbeatAt < hook.heartbeatMs / 3)) return null;
+  return { step: 'heartbeat', instance: id, group, hook: hook.name, reason: 'still at work' };
+}
+
+type Complete = Extract<Step, { step: 'complete' }>;
+
+export function complete(instance: Instance, result: Complete['result'], reason: string): Complete {
+  const hook = instance.hook?.name ?? '';
+  return { step: 'complete', instance: instance.id, group: instance.group, hook, result, reason };
+}

@@ -1,9 +1,10 @@
 import { launching } from './launching.ts';
 import type { Instance, Observed, Step } from './model.ts';
+import { problemsOf } from './problems.ts';
 import { decideFleet, type FleetDecision } from './rollout.ts';
 import { serving } from './serving.ts';
 import { standby, stray } from './stray.ts';
-import { terminating } from './terminating.ts';
+import { concerns, terminating } from './terminating.ts';
 
 /**
  * Observed → one step for every instance in scope, each with a reason, and before them the fleet's own
@@ -20,6 +21,7 @@ export function decide(observed: Observed): Step[] {
     ...fleet.waits,
     ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance)),
     ...observed.strays.map((target) => stray(observed, target)),
+    ...problemsOf(observed),
   ];
 }
 
@@ -54,9 +56,7 @@ function inScope({ scope, instances, timing }: Observed): Instance[] {
   if (instances.filter(waits).length >= timing.stormInstances) return [];
   return instances.filter(
     ({ id, lifecycle }) =>
-      id === scope.instance &&
-      lifecycle !== 'InService' &&
-      lifecycle.includes('Terminating') === (scope.transition === 'terminate'),
+      id === scope.instance && lifecycle !== 'InService' && concerns(scope.transition, lifecycle),
   );
 }
 

@@ -1,6 +1,8 @@
-import { command } from './command.ts';
-import type { Goal, Instance, Observed, Step } from './model.ts';
-import { type FleetDecision, isProven } from './rollout.ts';
+import { beat, command, complete } from './command.ts';
+import { isProven } from './members.ts';
+import type { Goal, Instance, Observed, Source, Step } from './model.ts';
+import type { FleetDecision } from './rollout.ts';
+import { returnsToPool, terminating } from './terminating.ts';
 
 /**
  * Coming in: agent online → apply → proven → registered → healthy at the balancer → CONTINUE.
@@ -10,10 +12,11 @@ import { type FleetDecision, isProven } from './rollout.ts';
  */
 export function launching(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
   const goal = fleet.launch;
+  if (returnsToPool(observed, instance)) return terminating(observed, instance);
   if (instance.hook === null) return hold(observed, instance, 'the group has no launch hook of the fleet');
   if (goal === null) return hold(observed, instance, `nothing to run yet: ${fleet.says}`);
-  if (!instance.agentOnline) return awaitAgent(observed, instance);
-  if (!isProven(instance, goal.config.sha256)) return prove(observed, instance, goal);
+  if (!isProven(instance, goal.config.sha256))
+    return instance.agentOnline ? prove(observed, instance, goal) : awaitAgent(observed, instance);
   // A machine bound for the warm pool takes no traffic yet: it is prepared, and proven again on its way out.
   if (instance.lifecycle === 'Warmed:Pending:Wait')
     return complete(instance, 'CONTINUE', 'prepared for the warm pool');
@@ -21,9 +24,14 @@ export function launching(observed: Observed, fleet: FleetDecision, instance: In
 }
 
 function awaitAgent(observed: Observed, instance: Instance): Step {
-  if (spent(observed, instance, observed.timing.agentBudgetMs))
-    return complete(instance, 'ABANDON', 'its agent did not come online');
-  return beat(observed, instance) ?? wait(observed, instance, 'agents', 'waiting for its agent');
+  const { timing } = observed;
+  // What is registered was proven through its agent, which may come back.
+  const lost = instance.target !== null;
+  if (spent(observed, instance, lost ? timing.launchBudgetMs : timing.agentBudgetMs))
+    return abandon(instance, 'agent', `its agent ${lost ? 'was lost' : 'did not come online'}`);
+  // A late one's machine may be gone: then the group knows.
+  const on = spent(observed, instance, 2 * timing.sweepMs) ? 'groups' : 'agents';
+  return beat(observed, instance) ?? wait(observed, instance, on, 'waiting for its agent');
 }
 
 function prove(observed: Observed, instance: Instance, goal: Goal): Step {
@@ -35,23 +43,31 @@ function prove(observed: Observed, instance: Instance, goal: Goal): Step {
     // `superseded` says that what this run read of the state is old, and `busy` that another run is at it.
     if (!['proven', 'superseded', 'busy'].includes(outcome)) {
       const why = `${outcome} in phase ${phase}: ${reason}`;
-      if (curable(observed, instance, goal)) return complete(instance, 'ABANDON', why);
+      const cause = curable(observed, instance, goal);
+      if (cause !== null) return abandon(instance, cause, why);
       if (observed.now - host.at < observed.timing.retryMs) return hold(observed, instance, why);
     }
   }
   return command(observed, instance, goal);
 }
 
-/** A new machine could cure this: the file is proven elsewhere, so it is this host that can't take it. */
-function curable(observed: Observed, { host, id, startedAt }: Instance, goal: Goal): boolean {
-  if (host.kind !== 'reported') return false;
+/** What a new machine could cure: the file is proven elsewhere, so it is this host that can't take it. */
+function curable(observed: Observed, instance: Instance, goal: Goal): Cause | null {
+  const { host, id } = instance;
+  if (host.kind !== 'reported') return null;
   const { outcome, phase } = host.report;
-  const provenElsewhere =
-    observed.state.status?.live?.sha256 === goal.config.sha256 ||
-    observed.instances.some((other) => other.id !== id && isProven(other, goal.config.sha256));
-  if (!provenElsewhere) return false;
-  if (outcome === 'rejected' || phase === 'start') return true;
-  return startedAt !== null && observed.now - startedAt > observed.timing.launchBudgetMs;
+  const { sha256 } = goal.config;
+  const proven = observed.instances.filter((other) => other.id !== id && isProven(other, sha256));
+  if (proven.length === 0 && observed.state.status?.live?.sha256 !== sha256) return null;
+  if (outcome === 'rejected') return 'file';
+  if (phase === 'start') return 'start';
+  // The probe may have stopped answering for all since: only a host that passes it now tells, and on one that
+  // served before, an apply passes without it.
+  const checked = proven.some(
+    (other) => other.host.kind === 'reported' && other.host.report.mode === 'check',
+  );
+  if (phase === 'proof' && !checked) return null;
+  return spent(observed, instance, observed.timing.launchBudgetMs) ? 'time' : null;
 }
 
 function awaitTraffic(observed: Observed, instance: Instance): Step {
@@ -63,21 +79,24 @@ function awaitTraffic(observed: Observed, instance: Instance): Step {
     return beat(observed, instance) ?? { step: 'register', instance: id, reason: 'proven' };
   if (target.state === 'healthy' && hook !== null)
     return complete(instance, 'CONTINUE', 'proven, registered and healthy');
-  if (target.state === 'unused') return hold(observed, instance, `its target is unused: ${target.reason}`);
+  // Neither is a verdict of a health check: no listener or zone for it, or checks that are turned off.
+  if (target.state === 'unused' || target.state === 'unavailable')
+    return hold(observed, instance, `its target is ${target.state}: ${target.reason}`);
   const othersHealthy = observed.instances.some(
     (other) => other.id !== id && other.target?.state === 'healthy',
   );
-  const since = instance.registeredAt ?? instance.startedAt;
   // `initial` is no verdict, however long ago the launch began: the target may have been registered just now.
-  if (
-    target.state === 'unhealthy' &&
-    othersHealthy &&
-    since !== null &&
-    observed.now - since > observed.timing.healthyBudgetMs
-  )
-    return complete(instance, 'ABANDON', `its target stays ${target.state}: ${target.reason}`);
+  if (target.state === 'unhealthy' && othersHealthy && isOverdue(observed, instance))
+    return abandon(instance, 'target', `its target stays ${target.state}: ${target.reason}`);
   const reason = `waiting for its target, ${target.state}`;
   return beat(observed, instance) ?? wait(observed, instance, 'targets', reason);
+}
+
+/** A run that did not register it counts from the launch, and has to have watched it for a while itself. */
+function isOverdue({ now, timing }: Observed, { registeredAt, startedAt, host }: Instance): boolean {
+  const watched = registeredAt !== null || (host.kind === 'reported' && now - host.at >= timing.sweepMs / 3);
+  const since = registeredAt ?? startedAt;
+  return watched && since !== null && now - since > timing.healthyBudgetMs;
 }
 
 /** The fleet's fault, not the machine's: kept waiting, with heartbeats, for as long as AWS allows. */
@@ -88,25 +107,20 @@ function hold(observed: Observed, instance: Instance, reason: string): Step {
       instance: instance.id,
       on: 'state',
       pollMs: observed.timing.retryMs,
+      held: true,
       reason: `held: ${reason}`,
     }
   );
 }
 
-/** A heartbeat when a third of the hook's time has passed since the last one this run knows of. */
-export function beat({ now }: Observed, instance: Instance): Step | null {
-  const { hook, heartbeatAt, group, id } = instance;
-  if (hook === null || (heartbeatAt !== null && now - heartbeatAt < hook.heartbeatMs / 3)) return null;
-  return { step: 'heartbeat', instance: id, group, hook: hook.name, reason: 'still at work' };
-}
+type Cause = NonNullable<Extract<Step, { step: 'complete' }>['cause']>;
 
-export function complete(instance: Instance, result: 'CONTINUE' | 'ABANDON', reason: string): Step {
-  const hook = instance.hook?.name ?? '';
-  return { step: 'complete', instance: instance.id, group: instance.group, hook, result, reason };
+function abandon(instance: Instance, cause: Cause, reason: string): Step {
+  return { ...complete(instance, 'ABANDON', reason), cause };
 }
 
 /** A target takes several health checks, each seconds apart, so it is looked at less often than an agent. */
-function wait({ timing }: Observed, instance: Instance, on: 'agents' | 'targets', reason: string): Step {
+function wait({ timing }: Observed, instance: Instance, on: Source, reason: string): Step {
   const pollMs = on === 'targets' ? timing.pollMs * 2 : timing.pollMs;
   return { step: 'wait', instance: instance.id, on, pollMs, reason };
 }

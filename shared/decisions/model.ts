@@ -83,6 +83,22 @@ export interface TargetGroupFacts {
   deregistrationDelayMs: number;
   /** Whatever makes it unfit to register with, in words; empty when it is fit. */
   problems: string[];
+  /** No listener forwards to it. */
+  unused: boolean;
+}
+
+/** What a person has to mend: the thing by name, and in words what is wrong and how to put it right. */
+export interface Problem {
+  thing:
+    | 'agents'
+    | 'drift'
+    | 'instance tags'
+    | 'lifecycle hooks'
+    | 'listener'
+    | 'suspended processes'
+    | 'target group'
+    | 'targets';
+  reason: string;
 }
 
 export interface Timing {
@@ -134,6 +150,8 @@ export interface Observed {
     rollout: Config | null;
   };
   targetGroup: TargetGroupFacts | null;
+  /** What is wrong with the fleet's Auto Scaling groups. */
+  groupProblems: Problem[];
 }
 
 /** What a wait waits for: it names what has to be read again. */
@@ -145,6 +163,8 @@ export interface Wait {
   on: Source;
   /** Look again after this time. */
   pollMs: number;
+  /** A launch that is kept waiting, since a new machine would not cure what is wrong. */
+  held?: true;
   reason: string;
 }
 
@@ -162,6 +182,8 @@ export type Act =
       group: string;
       hook: string;
       result: 'CONTINUE' | 'ABANDON';
+      /** Of an ABANDON, what a new machine could cure. */
+      cause?: 'agent' | 'file' | 'start' | 'target' | 'time';
       reason: string;
     };
 
@@ -172,7 +194,13 @@ export interface Rest {
   reason: string;
 }
 
-export type Step = Act | Wait | Rest;
+/** Nothing that the operator does: a person has to. */
+export interface Report extends Problem {
+  step: 'report';
+  instance: string | null;
+}
+
+export type Step = Act | Wait | Rest | Report;
 
 /** The configuration an instance should have, and whether it may move there now. */
 export interface Goal {
@@ -188,5 +216,5 @@ export function inForce({ state, desired }: Pick<Observed, 'state' | 'desired'>)
 }
 
 export function isAct(step: Step): step is Act {
-  return step.step !== 'wait' && step.step !== 'nothing';
+  return !['wait', 'nothing', 'report'].includes(step.step);
 }

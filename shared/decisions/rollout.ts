@@ -1,5 +1,7 @@
 import { guards } from '../fleet/guards.ts';
 import type { Config } from '../fleet/settings.ts';
+import { drifted } from './drift.ts';
+import { isProven, isReachableMember, zonesInTurn } from './members.ts';
 import type { Goal, Instance, Intent, Observed, Status, Step } from './model.ts';
 
 /** What the fleet as a whole should do, before any single instance is looked at. */
@@ -45,12 +47,18 @@ function first(observed: Observed): FleetDecision {
 function steady(observed: Observed, status: Status): FleetDecision {
   const { state, scope } = observed;
   const { live } = state;
+  const drift = drifted(observed);
   const stay: FleetDecision = {
     ...quiet(isPaused(observed) ? 'paused: repairs and edits wait' : allWell),
     ask: scope.kind === 'fleet' && (scope.askAll || isYoung(observed, status)),
     launch: live && liveGoal(observed, status, live, 'live'),
     // Paused: watched and reported, and launches get live, but nothing in service is changed.
-    goal: () => live && { ...liveGoal(observed, status, live, 'live'), may: !isPaused(observed) },
+    goal: ({ id }) => {
+      if (live === null) return null;
+      const goal = liveGoal(observed, status, live, 'live');
+      if (isPaused(observed)) return { ...goal, may: false };
+      return drift.waiting.has(id) ? { ...goal, may: false, reason: 'drifted: its turn comes' } : goal;
+    },
   };
   // Only somebody who asks for it may go on without knowing what is live.
   const asked = scope.kind === 'fleet' && scope.request !== null;
@@ -212,20 +220,6 @@ function nextMover(
   return zonesInTurn(members).find((member) => !done.includes(member)) ?? null;
 }
 
-/** First of each zone, then second of each zone: the same order in every run. */
-function zonesInTurn(members: Instance[]): Instance[] {
-  const seen = new Map<string, number>();
-  const byId = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const turns = byId.map((member) => {
-    const turn = seen.get(member.zone) ?? 0;
-    seen.set(member.zone, turn + 1);
-    return { member, turn };
-  });
-  return turns
-    .sort((a, b) => a.turn - b.turn || (a.member.zone < b.member.zone ? -1 : 1))
-    .map(({ member }) => member);
-}
-
 /** Half an edit is never taken up: parameters rest for a moment before they count. */
 function settling({ desired, now, timing }: Observed): Step | null {
   const left = desired.editedAt + timing.debounceMs - now;
@@ -250,15 +244,6 @@ function isPaused({ desired }: Observed): boolean {
 /** The first sweep after live was written asks every host: a launch may have raced it. */
 function isYoung({ now, timing }: Observed, { live }: Status): boolean {
   return live !== undefined && now - live.since < 2 * timing.sweepMs;
-}
-
-/** Whoever has to be proven: a host that an agent answers for counts, whatever became of a single command. */
-function isReachableMember({ lifecycle, agentOnline }: Instance): boolean {
-  return lifecycle === 'InService' && agentOnline;
-}
-
-export function isProven({ host }: Instance, sha256: string): boolean {
-  return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
 }
 
 function write(status: Status, reason: string): Step {

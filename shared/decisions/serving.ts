@@ -1,22 +1,20 @@
 import { awaitCommand, command } from './command.ts';
-import type { Instance, Observed, Step } from './model.ts';
-import { type FleetDecision, isProven } from './rollout.ts';
+import { isProven } from './members.ts';
+import type { Instance, Observed, Problem, Step } from './model.ts';
+import type { FleetDecision } from './rollout.ts';
 
 /** In service: on its goal and registered, or on the way there. Nothing is registered unproven. */
 export function serving(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
   const { id, target, host, agentOnline } = instance;
   const { timing, now } = observed;
   const goal = fleet.goal(instance);
-  if (!agentOnline) return rest(instance, 'its agent is offline');
+  if (!agentOnline)
+    return report(instance, 'agents', 'its agent is offline: nothing can be asked or changed on it');
   if (host.kind === 'asked') return awaitCommand(now, timing, instance);
   const unregistered = target === null || target.state.endsWith('draining');
-  if (host.kind === 'unknown' && (fleet.ask || unregistered))
-    return {
-      step: 'ask',
-      instance: id,
-      mode: 'check',
-      reason: fleet.ask ? fleet.says : 'in service, but not registered',
-    };
+  const suspicious = unregistered ? 'in service, but not registered' : ailing(target);
+  if (host.kind === 'unknown' && (fleet.ask || suspicious !== null))
+    return { step: 'ask', instance: id, mode: 'check', reason: suspicious ?? fleet.says };
   if (host.kind === 'unknown') return rest(instance, fleet.says);
   if (goal === null) return rest(instance, `left alone: ${fleet.says}`);
   if (!isProven(instance, goal.config.sha256)) {
@@ -44,7 +42,8 @@ export function serving(observed: Observed, fleet: FleetDecision, instance: Inst
 }
 
 /** A rollout's next move waits until this one is healthy again. */
-function settled({ state, timing }: Observed, { id, target }: Instance, reason: string): Step {
+function settled({ state, timing }: Observed, instance: Instance, reason: string): Step {
+  const { id, target, host } = instance;
   if (state.status?.rollout !== undefined && target?.state !== 'healthy')
     return {
       step: 'wait',
@@ -53,7 +52,18 @@ function settled({ state, timing }: Observed, { id, target }: Instance, reason: 
       pollMs: timing.pollMs,
       reason: 'waiting for its target',
     };
+  if (target?.state === 'unhealthy' && host.kind === 'reported')
+    return report(
+      instance,
+      'targets',
+      `its Squid is proven, but its target is unhealthy (${target.reason}): look at what is between the balancer and port ${target.port}`,
+    );
   return { step: 'nothing', instance: id, reason: `runs ${reason}` };
+}
+
+/** Something looks wrong, so the host is asked, though it isn't its time. */
+function ailing({ state, reason }: NonNullable<Instance['target']>): string | null {
+  return state === 'unhealthy' ? `its target is unhealthy: ${reason}` : null;
 }
 
 function failedLately(
@@ -62,6 +72,10 @@ function failedLately(
   retryMs: number,
 ): boolean {
   return !['proven', 'busy', 'superseded'].includes(host.report.outcome) && now - host.at < retryMs;
+}
+
+function report({ id }: Instance, thing: Problem['thing'], reason: string): Step {
+  return { step: 'report', instance: id, thing, reason };
 }
 
 function rest(instance: Instance, reason: string): Step {

@@ -1,5 +1,4 @@
-import { awaitCommand } from './command.ts';
-import { beat, complete } from './launching.ts';
+import { awaitCommand, beat, complete } from './command.ts';
 import type { Instance, Observed, Step } from './model.ts';
 
 /**
@@ -8,7 +7,8 @@ import type { Instance, Observed, Step } from './model.ts';
  * host is gone. A drain always ends in CONTINUE: ABANDON would terminate just the same, or keep the
  * machine running under a policy that retains it.
  */
-export function terminating(observed: Observed, instance: Instance): Step {
+export function terminating(observed: Observed, leaving: Instance): Step {
+  const instance = heldByTerminateHook(leaving);
   const { target, host, hook, id } = instance;
   const { timing, now, targetGroup } = observed;
   if (hook === null)
@@ -17,8 +17,12 @@ export function terminating(observed: Observed, instance: Instance): Step {
     // AWS's reason for a target whose instance is stopped or terminated.
     if (target.reason.includes('Target.InvalidState'))
       return complete(instance, 'CONTINUE', 'the host is gone');
-    return { step: 'deregister', instance: id, reason: 'leaving the group' };
+    const last = target.state === 'healthy' && !observed.instances.some(staysHealthy);
+    const reason = `leaving the group${last ? ': the last healthy target leaves' : ''}`;
+    return { step: 'deregister', instance: id, reason };
   }
+  if (target === null && instance.lifecycle === 'Warmed:Terminating:Wait')
+    return complete(instance, 'CONTINUE', 'it was in the warm pool: no client knows it');
   const elapsed = now - (drainingSince(instance) ?? now);
   const longest = Math.max(targetGroup?.deregistrationDelayMs ?? 0, timing.lagMs);
   // A run that takes the drain up late lets the host say first since when it drains.
@@ -45,6 +49,33 @@ export function terminating(observed: Observed, instance: Instance): Step {
     pollMs: instance.agentOnline ? pollMs : timing.retryMs,
     reason,
   };
+}
+
+/**
+ * With reuse on scale-in a machine goes back to the warm pool, held by the terminate hook in the state in which
+ * the launch hook holds one that is new (Auto Scaling user guide, "Lifecycle state transitions for instances in a
+ * warm pool"). Only a machine that was in service is registered.
+ */
+export function returnsToPool({ scope }: Observed, { lifecycle, target }: Instance): boolean {
+  const told = scope.kind === 'instance' && scope.transition === 'terminate';
+  return lifecycle === 'Warmed:Pending:Wait' && (told || target !== null);
+}
+
+/** Whether an event of this transition can be about an instance in this state. */
+export function concerns(transition: 'launch' | 'terminate', lifecycle: string): boolean {
+  if (lifecycle.includes('Terminating')) return transition === 'terminate';
+  return transition === 'launch' || lifecycle.startsWith('Warmed:Pending');
+}
+
+/** By its state, the hook of a machine that returns to the pool looks like the launch hook. */
+function heldByTerminateHook(instance: Instance): Instance {
+  const { hook } = instance;
+  return { ...instance, hook: hook && { ...hook, name: hook.name.replace(/-launch$/, '-terminate') } };
+}
+
+/** Healthy at the balancer, and not itself on its way out. */
+function staysHealthy({ lifecycle, target }: Instance): boolean {
+  return target?.state === 'healthy' && !/Terminating|Standby|^Warmed/.test(lifecycle);
 }
 
 /** An eighth of the lag: 15 s at AWS's 120 s. */

@@ -7,6 +7,7 @@ intent='{{ intent }}'
 port='{{ port }}'
 probe_url='{{ probeUrl }}'
 revoke='{{ revoke }}'
+note='{{ note }}'
 
 # Brings this host's Squid to the given file and proves it, or leaves it serving what it served before. Prints one
 # JSON line (report.ts) and nothing else. Killed at any point, it is mended by the next run, which reads anew what
@@ -23,7 +24,7 @@ marker=http://config-generation.invalid/
 
 phase=lock timings='' extras='' error='' unit='' failure='' reported=false swapped=false was_serving=false trial_pid=''
 observed=false master='' serving=false live_workers=0 holder='' running='' answer_status='' answer_location=''
-version='' pid_file=/run/squid.pid addresses='' workers='' change='' log_start=1 probe=none probe_failed_before=false
+version='' pid_file=/run/squid.pid zeros='' addresses='' workers='' change='' log_start=1 probe=none probe_failed_before=false
 
 main() {
   prepare
@@ -56,15 +57,23 @@ apply() {
 # Reads alone, without the lock: what runs is the whole file on disk, and it passes the proof.
 check() {
   enter proof
-  [[ -n $version ]] || finish unproven 'Squid is not installed'
   observe
-  local expected=${sha256:-$(generation_on_disk)}
-  $serving || finish unproven "no Squid serves port $port"
-  [[ -n $expected && $running == "$expected" ]] ||
-    finish unproven "Squid runs ${running:-no single generation}, not ${expected:-a whole file}"
+  [[ -z $holder ]] || finish unproven "port $port is held by another process: $holder"
+  [[ -n $master ]] || finish unproven 'no Squid runs'
+  # The marker in a file that was edited by hand, read by Squid or not, names what the file was.
+  grep -q "/sha256-$(generation_on_disk)-w" "$conf" ||
+    finish unproven "$conf is not the file that was applied, and Squid has $(unless_read)read it"
+  $serving || finish unproven "Squid runs, and does not serve port $port"
+  ((live_workers >= $(workers_of "$conf"))) || finish unproven "only $live_workers of Squid's workers serve"
+  grep -q "/sha256-${running:-none}-w" "$conf" || finish unproven "Squid runs ${running:-no single generation}, not $conf"
   prove "$port" || finish unproven "$failure"
   [[ $(remembered loaded) == "$running $(own_addresses)" ]] || finish unproven 'Squid has read other host addresses'
   finish proven ''
+}
+
+unless_read() {
+  { echo 1970-01-01; grep -E 'Reconfiguring Squid|Starting Squid' $cache_log; } | tail -n 1 | cut -c 1-19 |
+    { [[ $(date -f - +%s) -ge $(stat -c %Y $conf) ]] || echo 'not '; }
 }
 
 # How many clients are connected, and since when that is asked: the first time is when draining began.
@@ -91,7 +100,7 @@ prepare() {
   trap unexpected_end EXIT
   trap 'exit 1' HUP INT TERM
   trap : PIPE
-  printf '%(%FT%TZ)T %s %s %s\n' -1 "$mode" "$intent" "$sha256"
+  printf '%(%FT%TZ)T %s %s %s: %s\n' -1 "$mode" "$intent" "$sha256" "${note//_/ }"
   learn_build
 }
 
@@ -173,7 +182,6 @@ decode() {
 
 # Reads a squid.conf and prints its name: the sha256 with the marker's own hash as zeros.
 generation() {
-  local zeros
   printf -v zeros '%064d' 0
   sed -E "s|^(deny_info 302:${marker}sha256-)[0-9a-f]{64}-w|\1$zeros-w|" | sha256sum | head -c 64
 }
@@ -247,6 +255,8 @@ swap() {
 # The previous file is kept as a second name of itself, which takes no space, and goes back by a rename.
 replace_conf() {
   cp "$staged" "$directory/next.conf" && sync "$directory/next.conf" || return
+  # A run that was killed after its proof has left the way back from there, which is older than what it proved.
+  if [[ $(generation_on_disk) == "$(remembered proven)" ]]; then rm -f "$previous"; fi
   [[ -e $previous || ! -e $conf ]] || ln "$conf" "$previous" || return
   mv -f "$directory/next.conf" "$conf" && sync "$directory"
 }
@@ -342,7 +352,7 @@ probe_answers() {
 # The way back is not needed any more, and Squid comes up with this file after a reboot.
 promote() {
   [[ $(remembered proven) == "$sha256" ]] || remember "$state/proven" "$sha256"
-  rm -f "$previous" "$state/draining-since"
+  rm -f "$previous" "$directory/next.conf" "$state/draining-since"
   if [[ $change == *start && $unit != *UnitFileState=enabled* ]]; then detached systemctl enable squid; fi
 }
 

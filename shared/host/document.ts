@@ -22,6 +22,8 @@ export interface DocumentParameters {
   port?: string;
   probeUrl?: string;
   revoke?: 'disconnect' | 'keep';
+  /** Why the command is sent, for the host's own log. */
+  note?: string;
 }
 
 /** The script's version, in hex: what `build` must be for a command to be taken. */
@@ -54,6 +56,11 @@ export function document(script: string): object {
   };
 }
 
+/** A reason as a command may carry it: what the pattern leaves out becomes a blank, written as `_`. */
+export function toNote(reason: string): string {
+  return reason.replace(/[^A-Za-z0-9.,:/-]/g, '_').slice(0, 200);
+}
+
 function parameters(script: string): Record<keyof DocumentParameters, DocumentParameter> {
   return {
     build: text(
@@ -62,7 +69,7 @@ function parameters(script: string): Record<keyof DocumentParameters, DocumentPa
     ),
     mode: text('What to do', '^(apply|check|connections)$'),
     file: text('squid.conf, gzip and base64', '^[A-Za-z0-9+/]*={0,2}$', '', 32_768),
-    sha256: text('Name of the file, or none', '^([0-9a-f]{64})?$', ''),
+    sha256: text('Name of the file to apply', '^([0-9a-f]{64})?$', ''),
     intent: text('epoch.version.rank', '^[0-9]{1,15}[.][0-9]{1,15}[.][0-9]{1,3}$', '0.0.0'),
     port: text("The proxy's port", '^[0-9]{1,5}$', '3128'),
     probeUrl: text(
@@ -75,6 +82,11 @@ function parameters(script: string): Record<keyof DocumentParameters, DocumentPa
       'Open tunnels of clients that are not allowed any more',
       '^(disconnect|keep)$',
       'disconnect',
+    ),
+    note: text(
+      'Why it is sent, for the log of the host; _ stands for a blank',
+      '^[A-Za-z0-9.,:/_-]{0,200}$',
+      '',
     ),
   };
 }

@@ -7,6 +7,7 @@ const fit: TargetGroup = {
   protocol: 'TCP',
   targetType: 'instance',
   tags: { 'shoal:fleet': 'demo' },
+  balancers: 1,
   deregistrationDelayMs: 300_000,
   preserveClientIp: true,
   proxyProtocol: false,

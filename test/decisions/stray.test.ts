@@ -21,7 +21,7 @@ test('never takes the last healthy target out', () => {
 });
 
 test('leaves the targets of a group that is not the fleet’s alone', () => {
-  const targetGroup = { arn: 'arn', deregistrationDelayMs: 0, problems: ['it is not tagged'] };
+  const targetGroup = { arn: 'arn', deregistrationDelayMs: 0, problems: ['it is not tagged'], unused: false };
   expect(strange('healthy', 2, { targetGroup })).toMatchObject({ step: 'nothing' });
   expect(strange('draining', 2)).toMatchObject({ step: 'nothing' });
 });

@@ -121,7 +121,8 @@ export function world(instances: Instance[], change: Partial<Observed> = {}): Ob
     strays: [],
     desired: { kind: 'config', config: good, editedAt: now - 86_400_000 },
     state: { status: onLive, version: 3, live: good, rollout: null },
-    targetGroup: { arn, deregistrationDelayMs: 300_000, problems: [] },
+    targetGroup: { arn, deregistrationDelayMs: 300_000, problems: [], unused: false },
+    groupProblems: [],
     ...change,
   };
 }

@@ -141,9 +141,10 @@ test('foreign and malformed events say why in one line and change nothing', asyn
   expect(
     region.logs.filter(({ message }) => message === 'event ignored').map(({ reason }) => reason),
   ).toEqual([
-    'i-0123456789abcdef0 is not in group shoal-demo any more',
     'there is no group somebody-else',
     'it is no lifecycle event',
+    // It may only not be described yet, so it is looked for a few times.
+    'i-0123456789abcdef0 is not in group shoal-demo any more',
   ]);
   const calls = region.world.wire.log
     .slice(before)
@@ -282,19 +283,4 @@ test('a registration that is refused is not asked for again and again', async ()
   expect(tries).toBeLessThan(400);
   region.world.wire.fault = undefined;
   await region.settled(2);
-});
-
-test('a target that no group of the fleet knows is taken out, and no other', async () => {
-  region = await virtualRegion();
-  await region.settled();
-  const [first] = region.instances();
-  const group = region.world.autoscaling.group('shoal-demo');
-  // As after a detach: the machine goes on, and the group knows nothing of it any more.
-  const at = group?.members.findIndex(({ instanceId }) => instanceId === first?.id) ?? -1;
-  group?.members.splice(at, 1);
-  const state = () => region.targets().find(({ id }) => id === first?.id)?.state;
-  expect(state()).toBe('healthy');
-  await region.until('it is out', () => state() === 'draining' || state() === undefined, 120_000);
-  expect(region.targets().filter((target) => target.state === 'healthy').length).toBeGreaterThan(0);
-  expect(region.failures).toEqual([]);
 });

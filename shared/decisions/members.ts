@@ -1,0 +1,24 @@
+import type { Instance } from './model.ts';
+
+/** Whoever has to be proven: a host that an agent answers for counts, whatever became of a single command. */
+export function isReachableMember({ lifecycle, agentOnline }: Instance): boolean {
+  return lifecycle === 'InService' && agentOnline;
+}
+
+export function isProven({ host }: Instance, sha256: string): boolean {
+  return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
+}
+
+/** First of each zone, then second of each zone: the same order in every run. */
+export function zonesInTurn(members: Instance[]): Instance[] {
+  const seen = new Map<string, number>();
+  const byId = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const turns = byId.map((member) => {
+    const turn = seen.get(member.zone) ?? 0;
+    seen.set(member.zone, turn + 1);
+    return { member, turn };
+  });
+  return turns
+    .sort((a, b) => a.turn - b.turn || (a.member.zone < b.member.zone ? -1 : 1))
+    .map(({ member }) => member);
+}

@@ -1,0 +1,64 @@
+import { drifted } from './drift.ts';
+import type { Act, Observed, Step } from './model.ts';
+
+/** One value of a metric of a fleet. docs/operations.md has the names and what they are good for. */
+export interface Metric {
+  name: string;
+  unit: 'Count' | 'Seconds';
+  value: number;
+  dimensions: Record<string, string>;
+}
+
+/** When this run first did `step` to the instance, epoch milliseconds. */
+type FirstDone = (step: Act['step'], instance: string) => number | undefined;
+
+/** What has just been done. Two runs may complete the same action: both count it. */
+export function metricsOfActs({ now, fleet, instances }: Observed, acts: Act[], first: FirstDone): Metric[] {
+  return acts.flatMap((act): Metric[] => {
+    if (act.step !== 'complete') return [];
+    const one = instances.find(({ id }) => id === act.instance);
+    const since = (at: number | null | undefined) => (at ? (now - at) / 1000 : null);
+    // A machine on its way back to the warm pool drains too, whatever its state is called.
+    if (one && act.hook.endsWith('-terminate'))
+      return [count('Drains', 1, { fleet }), ...duration('DrainDuration', since(one.startedAt), { fleet })];
+    if (act.result === 'ABANDON')
+      return [count('AdmissionFailures', 1, { fleet, cause: act.cause ?? 'other' })];
+    if (one?.lifecycle.startsWith('Warmed:')) return [];
+    const applied = first('apply', act.instance);
+    const registered = first('register', act.instance);
+    const phase = (name: string, from: number | null | undefined, to: number | undefined) =>
+      duration('PhaseDuration', from && to ? (to - from) / 1000 : null, { fleet, phase: name });
+    return [
+      count('Admissions', 1, { fleet }),
+      ...duration('AdmissionDuration', since(one?.startedAt), { fleet }),
+      ...phase('agent', one?.startedAt, applied),
+      ...phase('proof', applied, registered),
+      ...phase('health', registered, now),
+    ];
+  });
+}
+
+/** How the fleet is: each look at the whole of it says so once, also when there is nothing to say. */
+export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
+  const { fleet, scope } = observed;
+  if (scope.kind === 'instance') return [];
+  const held = steps.filter((step) => step.step === 'wait' && step.held);
+  const reports = Map.groupBy(
+    steps.filter((step) => step.step === 'report'),
+    ({ thing }) => thing,
+  );
+  return [
+    count('HeldLaunches', held.length, { fleet }),
+    count('Drift', drifted(observed).length, { fleet }),
+    ...[...reports].map(([problem, list]) => count('Problems', list.length, { fleet, problem })),
+  ];
+}
+
+function count(name: string, value: number, dimensions: Record<string, string>): Metric {
+  return { name, unit: 'Count', value, dimensions };
+}
+
+/** Left out where this run doesn't know when it began: it took the work up half-way. */
+function duration(name: string, seconds: number | null, dimensions: Record<string, string>): Metric[] {
+  return seconds === null ? [] : [{ name, unit: 'Seconds', value: Math.max(0, seconds), dimensions }];
+}

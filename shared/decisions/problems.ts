@@ -1,0 +1,23 @@
+import { drifted } from './drift.ts';
+import type { Observed, Problem, Report } from './model.ts';
+
+/**
+ * What a person has to mend about the fleet as a whole, since the operator can't or mustn't: said in the log, in
+ * `status` and as a metric, each time that the whole fleet is looked at.
+ */
+export function problemsOf(observed: Observed): Report[] {
+  const { scope, targetGroup, groupProblems } = observed;
+  if (scope.kind === 'instance') return [];
+  const found: Problem[] = [...groupProblems];
+  // Without parameters nothing names a target group, and the fleet says that by itself.
+  for (const reason of targetGroup?.problems ?? []) found.push({ thing: 'target group', reason });
+  if (targetGroup?.unused)
+    found.push({ thing: 'listener', reason: 'no listener forwards to the target group: add one' });
+  const drift = drifted(observed);
+  if (drift.length > drift.atOnce)
+    found.push({
+      thing: 'drift',
+      reason: `${drift.length} of ${drift.members} in service do not run what they should: repaired ${drift.atOnce} at a time`,
+    });
+  return found.map((problem): Report => ({ step: 'report', instance: null, ...problem }));
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { decide } from '../../shared/decisions/decide.ts';
+import { metricsOfActs, metricsOfLook } from '../../shared/decisions/metrics.ts';
+import type { Act, Instance, Observed } from '../../shared/decisions/model.ts';
+import { comingIn, goingOut, good, instance, now, runs, world } from './worlds.ts';
+
+const unhealthy = { state: 'unhealthy', reason: 'Target.FailedHealthChecks', port: 3128 };
+const reports = (observed: Observed) => decide(observed).filter(({ step }) => step === 'report');
+
+test('a target that looks wrong has its host asked, though it is not its time', () => {
+  expect(decide(world([instance('i-1', { target: unhealthy }), instance('i-2')]))).toMatchObject([
+    { step: 'ask', instance: 'i-1', reason: 'its target is unhealthy: Target.FailedHealthChecks' },
+    { step: 'nothing', instance: 'i-2' },
+  ]);
+});
+
+test('a target unhealthy behind a proven Squid is reported', () => {
+  const one = instance('i-1', { target: unhealthy, host: runs(good, false) });
+  expect(reports(world([one]))).toMatchObject([
+    { instance: 'i-1', thing: 'targets', reason: expect.stringContaining('its Squid is proven') },
+  ]);
+});
+
+test('an agent that is offline is reported', () => {
+  expect(reports(world([instance('i-1', { agentOnline: false })]))).toMatchObject([
+    { instance: 'i-1', thing: 'agents' },
+  ]);
+});
+
+test.each<[string, Partial<Observed>, string]>([
+  [
+    'a group',
+    { groupProblems: [{ thing: 'lifecycle hooks', reason: 'demo has no hook' }] },
+    'lifecycle hooks',
+  ],
+  ['the target group', target({ problems: ['client addresses are not kept'] }), 'target group'],
+  ['the balancer', target({ unused: true }), 'listener'],
+])('what is wrong with %s is reported with each look at the fleet', (_, change, thing) => {
+  expect(reports(world([instance('i-1')], change))).toMatchObject([{ instance: null, thing }]);
+  const scope = { kind: 'instance', instance: 'i-1', transition: 'launch' } as const;
+  expect(reports(world([instance('i-1')], { ...change, scope }))).toEqual([]);
+});
+
+test('a look counts held launches, drift and problems, also when there are none', () => {
+  const held = comingIn('i-1', { host: runs(good) });
+  const observed = world([held, instance('i-2', { agentOnline: false })], { targetGroup: null });
+  expect(metricsOfLook(observed, decide(observed))).toEqual([
+    metric('HeldLaunches', 1),
+    metric('Drift', 0),
+    metric('Problems', 1, { problem: 'agents' }),
+  ]);
+  const quiet = world([instance('i-1')]);
+  expect(metricsOfLook(quiet, decide(quiet))).toEqual([metric('HeldLaunches', 0), metric('Drift', 0)]);
+});
+
+test('an admission counts with the time of each phase that this run has seen', () => {
+  const done: Record<string, number> = { apply: now - 3_000, register: now - 2_000 };
+  const complete = acts(comingIn('i-1', { startedAt: now - 10_000 }), 'CONTINUE');
+  expect(metricsOfActs(...complete, (step) => done[step])).toEqual([
+    metric('Admissions', 1),
+    seconds('AdmissionDuration', 10),
+    seconds('PhaseDuration', 7, { phase: 'agent' }),
+    seconds('PhaseDuration', 1, { phase: 'proof' }),
+    seconds('PhaseDuration', 2, { phase: 'health' }),
+  ]);
+  expect(metricsOfActs(...complete, () => undefined)).toEqual([
+    metric('Admissions', 1),
+    seconds('AdmissionDuration', 10),
+  ]);
+});
+
+test('what was given up counts by its cause, and a drain with its time', () => {
+  const [observed, given] = acts(comingIn('i-1'), 'ABANDON');
+  const abandoned = given.map((act) => ({ ...act, cause: 'agent' }) as Act);
+  expect(metricsOfActs(observed, abandoned, () => undefined)).toEqual([
+    metric('AdmissionFailures', 1, { cause: 'agent' }),
+  ]);
+  const drained = acts(goingOut('i-1', { startedAt: now - 150_000 }), 'CONTINUE');
+  expect(metricsOfActs(...drained, () => undefined)).toEqual([
+    metric('Drains', 1),
+    seconds('DrainDuration', 150),
+  ]);
+});
+
+function target(change: object): Partial<Observed> {
+  return { targetGroup: { ...world([]).targetGroup!, ...change } };
+}
+
+function acts(one: Instance, result: 'CONTINUE' | 'ABANDON'): [Observed, Act[]] {
+  const act = { instance: one.id, group: one.group, hook: one.hook?.name ?? '', result, reason: 'x' };
+  return [world([one]), [{ step: 'complete', ...act }]];
+}
+
+function metric(name: string, value: number, more: Record<string, string> = {}) {
+  return { name, unit: 'Count', value, dimensions: { fleet: 'demo', ...more } };
+}
+
+function seconds(name: string, value: number, more: Record<string, string> = {}) {
+  return { ...metric(name, value, more), unit: 'Seconds' };
+}
