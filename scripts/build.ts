@@ -40,6 +40,8 @@ async function bundle(directory: string): Promise<void> {
     format: 'cjs',
     platform: 'node',
     target: 'node24',
+    // A script with a code cache has nobody to import for it; `require` does the same.
+    supported: { 'dynamic-import': false },
     // The SDK's ES modules are half the size of what `main` names.
     mainFields: ['module', 'main'],
     minify: true,

@@ -7,7 +7,8 @@
  * Plain JavaScript without dependencies, for Node 20 and later, since it runs before any is installed. It
  * writes to standard error alone, and nothing when there is nothing to do. `--hosts needed` ends where real
  * hosts can't be had, `--hosts wanted` says so and goes on. `--no-install` lists missing system packages
- * and installs none; it is also taken from the command's own arguments, where npm puts what follows `--`.
+ * and installs none; it is also taken from the command's own arguments, where npm puts what follows `--`, and
+ * `--simulated` is read there, which is the command's own word for going without real hosts.
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,11 +22,13 @@ import { isPackageStale } from './setup/stale.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 try {
-  const { command, hosts, install } = readArguments(process.argv.slice(2));
+  const { command, hosts, install, simulated } = readArguments(process.argv.slice(2));
   if (hosts) {
-    const possible = await prepareHosts(root, { install });
+    const possible = await prepareHosts(root, { install, simulated });
     if (!possible && hosts === 'needed') throw new Stop('this command needs real hosts');
-    if (!possible) say('going on without them: what needs real hosts is left out');
+    if (!possible && !simulated) say('going on without them: what needs real hosts is left out');
+    // The demo runs on simulated ones then.
+    if (!possible) process.env.SHOAL_HOSTS = 'simulated';
   }
   if (areDependenciesStale(root) || isPackageStale(root)) {
     await withLock(root, async () => {
@@ -51,9 +54,11 @@ function readArguments(given) {
   const command = split < 0 ? [] : given.slice(split + 1);
   const own = command.includes('--') ? command.indexOf('--') : command.length;
   const refusals = command.slice(0, own).filter((argument) => argument === '--no-install');
+  const simulated = command.slice(0, own).includes('--simulated');
   const hosts = options.includes('--hosts') ? options[options.indexOf('--hosts') + 1] : undefined;
   return {
     hosts,
+    simulated,
     install: !options.includes('--no-install') && refusals.length === 0,
     command: command.filter((argument, index) => index >= own || argument !== '--no-install'),
   };

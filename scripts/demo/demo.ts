@@ -14,36 +14,50 @@ export interface DemoOptions {
   port: number;
   /** Leaves the region up when every step was proven. */
   keep?: boolean;
+  /** On hosts without processes: what takes a real client or Squid isn't shown. */
+  simulated?: boolean;
   signal: AbortSignal;
   output?: NodeJS.WritableStream;
   story?: Step[];
-  start?(port: number): DemoRegion;
+  start?(port: number, simulated: boolean): DemoRegion;
 }
 
 interface Outcome {
   step: Step;
   seconds?: number;
-  verdict: 'proven' | 'NOT PROVEN' | 'interrupted' | 'not run';
+  verdict: 'proven' | 'NOT PROVEN' | 'interrupted' | 'not run' | 'not shown';
 }
+
+/** The first thing that is said where hosts are simulated, and how to get others. */
+const simulatedNotice = [
+  'SIMULATED HOSTS: no Squid runs, and steps that need one are not shown.',
+  'Real ones, on Linux as root, or anywhere in a container of this folder:',
+  '',
+  '  docker run --rm -it --privileged -v "$PWD":/shoal -w /shoal \\',
+  '    node:24-bookworm npm run demo',
+];
 
 /**
  * Tells the story, a step at a time, until one isn't proven or `signal` aborts; then everything is removed.
- * Resolves to the exit status: 0 only when every step was proven.
+ * Resolves to the exit status: 0 only when every step that is shown was proven.
  */
 export async function demo(options: DemoOptions): Promise<number> {
-  const { port, signal, keep = false, story = wholeStory, start = startInProject } = options;
+  const { port, signal, keep = false, simulated = false } = options;
+  const { story = wholeStory, start = startInProject } = options;
   const screen = createScreen(options.output ?? process.stdout);
+  if (simulated) screen.plain(simulatedNotice);
   const startedAt = Date.now();
   let region: DemoRegion | undefined;
   const stage = createStage({
     screen,
     port,
     signal,
+    simulated,
     overview: createOverview(`http://127.0.0.1:${port}`, 'demo'),
     readDecisions: createDecisionReader(functionLogFile(stateDirectory(port))),
     async deploy() {
       try {
-        region = start(port);
+        region = start(port, simulated);
         signal.addEventListener('abort', () => void region?.end());
         await region.deployed;
       } catch (error) {
@@ -51,20 +65,25 @@ export async function demo(options: DemoOptions): Promise<number> {
       }
     },
   });
-  const outcomes: Outcome[] = story.map((step) => ({ step, verdict: 'not run' }));
-  for (const [index, outcome] of outcomes.entries()) {
-    await play(stage, index + 1, outcome, signal);
+  const outcomes: Outcome[] = story.map((step) => ({
+    step,
+    verdict: simulated && step.needsRealHosts ? 'not shown' : 'not run',
+  }));
+  const shown = outcomes.filter(({ verdict }) => verdict !== 'not shown');
+  for (const outcome of shown) {
+    await play(stage, outcomes.indexOf(outcome) + 1, outcome, signal);
     if (outcome.verdict !== 'proven') break;
   }
   const proven = outcomes.filter(({ verdict }) => verdict === 'proven').length;
-  const kept = keep && proven === story.length;
+  const kept = keep && proven === shown.length;
   if (kept) region?.release();
   else await region?.end();
   screen.plain(table(outcomes));
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(0);
-  screen.plain(['', `${proven} of ${story.length} steps proven in ${seconds} s.`]);
+  const hidden = shown.length === story.length ? '' : ` ${story.length - shown.length} need real hosts.`;
+  screen.plain(['', `${proven} of ${shown.length} steps proven in ${seconds} s.${hidden}`]);
   if (region) screen.plain(kept ? howToUse(port) : ['The region is gone; nothing is left of it.']);
-  return proven === story.length ? 0 : 1;
+  return proven === shown.length ? 0 : 1;
 }
 
 async function play(stage: Stage, number: number, outcome: Outcome, signal: AbortSignal): Promise<void> {
@@ -86,10 +105,10 @@ async function play(stage: Stage, number: number, outcome: Outcome, signal: Abor
   outcome.seconds = (Date.now() - began) / 1000;
 }
 
-function startInProject(port: number): DemoRegion {
+function startInProject(port: number, simulated: boolean): DemoRegion {
   const packageDirectory = fileURLToPath(new URL('../..', import.meta.url));
-  const options = { port, pace: 'fast', packageDirectory, stateDirectory: stateDirectory(port) } as const;
-  return startInBackground(options, () => {});
+  const where = { packageDirectory, stateDirectory: stateDirectory(port) };
+  return startInBackground({ port, pace: 'fast', simulated, ...where }, () => {});
 }
 
 function table(outcomes: Outcome[]): string[] {

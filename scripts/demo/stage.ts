@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { defaultClientAddress } from '../../region/network/client.ts';
 import type { Overview, ReadOverview } from '../../region/overview.ts';
 import { defaultPort } from '../../region/state.ts';
 import type { Decision } from './decisions.ts';
@@ -10,6 +11,8 @@ export interface Setting {
   screen: Screen;
   port: number;
   signal: AbortSignal;
+  /** No client can go through the hosts. */
+  simulated: boolean;
   /** Reads the fleet over the wire, as anybody can. */
   overview: ReadOverview;
   /** What Shoal has decided since the last call. */
@@ -31,7 +34,7 @@ export interface Stage extends Setting {
   /** Runs the AWS CLI against the region and returns its output. @throws NotProven when it fails. */
   aws(words: string): Promise<string>;
   /** Runs a command as an on-premises machine, whether it fails or not; shows and returns what it prints. */
-  client(words: string, from?: string): Promise<string>;
+  client(words: string, from: string): Promise<string>;
   /** Looks until the fleet is as expected, showing decisions meanwhile. @throws NotProven after the patience. */
   until(expected: string, look: (overview: Overview) => Look): Promise<Overview>;
 }
@@ -72,7 +75,7 @@ export function createStage(setting: Setting): Stage {
       return output;
     },
     async client(words, from) {
-      const source = from === undefined ? '' : ` --from ${from}`;
+      const source = from === defaultClientAddress ? '' : ` --from ${from}`;
       const text = `npm run --silent region -- client${at}${source} -- \\\n  ${words}`;
       screen.command(text);
       const { output } = await runShell(text, signal);

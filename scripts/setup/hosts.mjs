@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import { withLock } from './lock.mjs';
 import { runWithProgress, say } from './say.mjs';
 import { readIfThere } from './stale.mjs';
+import { userNamespaceObstacle } from './user-namespace.mjs';
 
 /** A program that real hosts need, the Debian package it comes from, and what for. */
 const PROGRAMS = [
@@ -16,27 +17,41 @@ const PROGRAMS = [
   { program: 'curl', package: 'curl', why: "the client's and the hosts' requests" },
   { program: 'aws', package: 'awscli', why: 'the AWS CLI that the demo shows' },
 ];
+const UIDMAP = { program: 'newuidmap', package: 'uidmap', why: 'namespaces without being root' };
 const CAP_SYS_ADMIN = 21n;
 const APT = { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } };
 
 /**
  * Sees to it that real hosts can be had on this machine; says what is in the way and how to get past it.
- * @returns whether they can be had now.
+ * Where they can't, or are `simulated` by wish, sees to what the demo takes all the same.
+ * @returns whether real ones can be had now.
  */
-export async function prepareHosts(root, { install }) {
+export async function prepareHosts(root, { install, simulated }) {
+  const possible = !simulated && isPossible();
+  const isRoot = process.getuid() === 0;
+  const programs = PROGRAMS.filter(({ program }) => possible || program === 'aws');
+  if (possible && !isRoot) programs.push(UIDMAP);
+  const missing = () => programs.filter(({ program }) => !isOnPath(program));
+  const complete =
+    missing().length === 0 || (await withLock(root, () => getPackages(root, install, missing)));
+  if (!possible || !complete || isRoot) return possible && complete;
+  const obstacle = userNamespaceObstacle();
+  if (obstacle) say(`real hosts need namespaces, which only root can have here. ${obstacle}`);
+  return !obstacle;
+}
+
+/** What no package helps against. */
+function isPossible() {
   if (process.platform !== 'linux') {
     say(`real hosts need Linux, and this is ${process.platform}: use a virtual machine with Debian or Ubuntu, or
        docker run --rm -it --privileged -v "$PWD":/shoal -w /shoal node:24-bookworm bash`);
     return false;
   }
-  const isRoot = process.getuid() === 0;
-  if (isRoot && !isAllowed()) {
+  if (process.getuid() === 0 && !isAllowed()) {
     say('real hosts need CAP_SYS_ADMIN, for namespaces of their own: start the container with --privileged');
     return false;
   }
-  const complete = missingPrograms().length === 0 || (await withLock(root, () => getPackages(root, install)));
-  if (!isRoot) say('real hosts need root, for namespaces of their own: run the same command as root');
-  return isRoot && complete;
+  return true;
 }
 
 /** Root of a container often may neither mount nor make network namespaces. */
@@ -45,7 +60,7 @@ function isAllowed() {
   return ((BigInt(`0x${capabilities}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
-async function getPackages(root, install) {
+async function getPackages(root, install, missingPrograms) {
   const missing = missingPrograms();
   if (missing.length === 0) return true; // Another set-up did it while this one waited.
   const what = missing.map(({ package: name, why }) => `${name} (${why})`).join(', ');
@@ -106,10 +121,6 @@ function sizeOf(missing) {
     );
   const download = Math.ceil(sum('Size') / 1e6);
   return `${packages.length} package(s), ${download} MB to fetch, ${Math.ceil(sum('Installed-Size') / 1e3)} MB on disk`;
-}
-
-function missingPrograms() {
-  return PROGRAMS.filter(({ program }) => !isOnPath(program));
 }
 
 /** Also where an ordinary user's PATH leaves out the administrator's programs. */
