@@ -1,18 +1,11 @@
 import type { SSMClient, SSMClientConfig } from '@aws-sdk/client-ssm';
+import { limits } from '../runtime/limits.ts';
 
 type RetryStrategy = Extract<
   NonNullable<SSMClientConfig['retryStrategy']>,
   { acquireInitialRetryToken: unknown }
 >;
 type RetryToken = Awaited<ReturnType<RetryStrategy['acquireInitialRetryToken']>>;
-
-/** Twenty throttled tries of one call are some four to five minutes of waiting. */
-const throttledTriesMax = 20;
-const transientTriesMax = 8;
-const throttledWaitMs = 1_000;
-const transientWaitMs = 100;
-const waitMsMax = 20_000;
-const callsAtOnceMax = 5;
 
 /**
  * A throttle is AWS's word that the account calls too often, not that something is wrong, so it is waited out
@@ -25,10 +18,14 @@ export const patience: RetryStrategy = {
     const tries = last.getRetryCount() + 1;
     // The name in Auto Scaling's API reference ("API request rate"), which the SDK doesn't know.
     const throttled = errorType === 'THROTTLING' || error?.name === 'RateExceeded';
-    const triesMax = throttled ? throttledTriesMax : errorType === 'TRANSIENT' ? transientTriesMax : 1;
+    const triesMax = throttled
+      ? limits.throttledTriesMax
+      : errorType === 'TRANSIENT'
+        ? limits.transientTriesMax
+        : 1;
     if (tries >= triesMax) throw error ?? new Error(`${tries} tries have failed`);
-    const firstMs = throttled ? throttledWaitMs : transientWaitMs;
-    const waitMs = Math.min(waitMsMax, firstMs * 2 ** last.getRetryCount());
+    const firstMs = throttled ? limits.throttledWaitMs : limits.transientWaitMs;
+    const waitMs = Math.min(limits.retryWaitMsMax, firstMs * 2 ** last.getRetryCount());
     return token(tries, waitMs * (0.5 + Math.random() / 2));
   },
   recordSuccess: () => {},
@@ -46,7 +43,7 @@ export function fewAtOnce<C extends { middlewareStack: unknown }>(client: C): C 
   const stack = client.middlewareStack as SSMClient['middlewareStack'];
   stack.add(
     (next) => async (call) => {
-      if (calls >= callsAtOnceMax) await new Promise<void>((resolve) => waiting.push(resolve));
+      if (calls >= limits.callsAtOnceMax) await new Promise<void>((resolve) => waiting.push(resolve));
       else calls += 1;
       try {
         return await next(call);

@@ -46,9 +46,7 @@ export function createEngine(
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     },
     log: (message, fields) => logger.info(message, fields),
-    measure: (metrics) => {
-      for (const { name, unit, value, dimensions } of metrics) emit(name, unit, value, dimensions);
-    },
+    measure: emit,
     prefix,
     askMs,
     timing: {

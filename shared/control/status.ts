@@ -41,8 +41,7 @@ export async function fleetReport(engine: Engine, where: Where): Promise<FleetRe
     running: host.kind === 'reported' ? host.report.running : null,
     host: host.kind === 'reported' ? `${host.report.outcome} ${host.report.reason}`.trim() : host.kind,
   }));
-  const gone = observed.targetGroup === null ? ['the target group does not exist'] : [];
-  const problems = [...gone, ...problemsOf(observed).map(({ reason }) => reason)];
+  const problems = problemsOf(observed).map(({ reason }) => reason);
   const { says } = decideFleet(observed);
   const ailing = instances.filter(
     ({ lifecycle, target, running }) =>

@@ -44,6 +44,9 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
       return serving(observed, fleet, instance);
     case 'EnteringStandby':
     case 'Standby':
+    case 'Warmed:Running':
+    case 'Warmed:Stopped':
+    case 'Warmed:Hibernated':
       return standby(observed, instance);
     default:
       return rest(instance, `${instance.lifecycle}: nothing to do in this state`);

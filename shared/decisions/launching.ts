@@ -36,6 +36,9 @@ function awaitAgent(observed: Observed, instance: Instance): Step {
 
 function prove(observed: Observed, instance: Instance, goal: Goal): Step {
   const { host } = instance;
+  // Its agent is online and takes no command, while other hosts have taken the file.
+  if (host.kind === 'unreachable' && isLive(observed, goal) && spent(observed, instance, observed.timing.launchBudgetMs))
+    return abandon(instance, 'agent', `it cannot be reached: ${host.reason}`);
   const beating = beat(observed, instance);
   if (beating !== null) return beating;
   if (host.kind === 'reported' && host.sha256 === goal.config.sha256) {
@@ -58,7 +61,7 @@ function curable(observed: Observed, instance: Instance, goal: Goal): Cause | nu
   const { outcome, phase } = host.report;
   const { sha256 } = goal.config;
   const proven = observed.instances.filter((other) => other.id !== id && isProven(other, sha256));
-  if (proven.length === 0 && observed.state.status?.live?.sha256 !== sha256) return null;
+  if (proven.length === 0 && !isLive(observed, goal)) return null;
   if (outcome === 'rejected') return 'file';
   if (phase === 'start') return 'start';
   // The probe may have stopped answering for all since: only a host that passes it now tells, and on one that
@@ -68,6 +71,10 @@ function curable(observed: Observed, instance: Instance, goal: Goal): Cause | nu
   );
   if (phase === 'proof' && !checked) return null;
   return spent(observed, instance, observed.timing.launchBudgetMs) ? 'time' : null;
+}
+
+function isLive({ state }: Observed, { config }: Goal): boolean {
+  return state.status?.live?.sha256 === config.sha256;
 }
 
 function awaitTraffic(observed: Observed, instance: Instance): Step {

@@ -9,6 +9,11 @@ export function isProven({ host }: Instance, sha256: string): boolean {
   return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
 }
 
+/** Healthy at the balancer, and not itself on its way out. */
+export function staysHealthy({ lifecycle, target }: Instance): boolean {
+  return target?.state === 'healthy' && !/Terminating|Standby|^Warmed|^Detach/.test(lifecycle);
+}
+
 /** First of each zone, then second of each zone: the same order in every run. */
 export function zonesInTurn(members: Instance[]): Instance[] {
   const seen = new Map<string, number>();

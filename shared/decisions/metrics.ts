@@ -1,4 +1,3 @@
-import { drifted } from './drift.ts';
 import type { Act, Observed, Step } from './model.ts';
 
 /** One value of a metric of a fleet. docs/operations.md has the names and what they are good for. */
@@ -13,10 +12,17 @@ export interface Metric {
 type FirstDone = (step: Act['step'], instance: string) => number | undefined;
 
 /** What has just been done. Two runs may complete the same action: both count it. */
-export function metricsOfActs({ now, fleet, instances }: Observed, acts: Act[], first: FirstDone): Metric[] {
+export function metricsOfActs(
+  { now, fleet, instances, state }: Observed,
+  acts: Act[],
+  first: FirstDone,
+): Metric[] {
   return acts.flatMap((act): Metric[] => {
-    if (act.step !== 'complete') return [];
     const one = instances.find(({ id }) => id === act.instance);
+    // Outside a rollout only a host that has drifted is given a file.
+    if (act.step === 'apply' && one?.lifecycle === 'InService' && state.status?.rollout === undefined)
+      return [count('Drift', 1, { fleet })];
+    if (act.step !== 'complete') return [];
     const since = (at: number | null | undefined) => (at ? (now - at) / 1000 : null);
     // A machine on its way back to the warm pool drains too, whatever its state is called.
     if (one && act.hook.endsWith('-terminate'))
@@ -49,7 +55,6 @@ export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
   );
   return [
     count('HeldLaunches', held.length, { fleet }),
-    count('Drift', drifted(observed).length, { fleet }),
     ...[...reports].map(([problem, list]) => count('Problems', list.length, { fleet, problem })),
   ];
 }

@@ -1,5 +1,5 @@
 import { drifted } from './drift.ts';
-import type { Observed, Problem, Report } from './model.ts';
+import { inForce, type Observed, type Problem, type Report } from './model.ts';
 
 /**
  * What a person has to mend about the fleet as a whole, since the operator can't or mustn't: said in the log, in
@@ -10,7 +10,8 @@ export function problemsOf(observed: Observed): Report[] {
   if (scope.kind === 'instance') return [];
   const found: Problem[] = [...groupProblems];
   // Without parameters nothing names a target group, and the fleet says that by itself.
-  for (const reason of targetGroup?.problems ?? []) found.push({ thing: 'target group', reason });
+  const gone = targetGroup === null && inForce(observed) !== null ? ['the target group does not exist'] : [];
+  for (const reason of targetGroup?.problems ?? gone) found.push({ thing: 'target group', reason });
   if (targetGroup?.unused)
     found.push({ thing: 'listener', reason: 'no listener forwards to the target group: add one' });
   const drift = drifted(observed);

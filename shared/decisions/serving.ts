@@ -52,7 +52,8 @@ function settled({ state, timing }: Observed, instance: Instance, reason: string
       pollMs: timing.pollMs,
       reason: 'waiting for its target',
     };
-  if (target?.state === 'unhealthy' && host.kind === 'reported')
+  // One that has just been put right needs a few health checks.
+  if (target?.state === 'unhealthy' && host.kind === 'reported' && host.report.mode === 'check')
     return report(
       instance,
       'targets',

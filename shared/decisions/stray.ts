@@ -1,3 +1,4 @@
+import { staysHealthy } from './members.ts';
 import type { Instance, Observed, Step, Stray } from './model.ts';
 
 /**
@@ -11,7 +12,7 @@ export function stray(observed: Observed, { id, target, looks }: Stray): Step {
   const problems = targetGroup === null ? ['no target group'] : targetGroup.problems;
   if (problems.length > 0)
     return rest(id, `in no group of the fleet, but left alone: ${problems.join('; ')}`);
-  if (target.state === 'healthy' && !othersServe(observed))
+  if (target.state === 'healthy' && !observed.instances.some(staysHealthy))
     return rest(id, 'in no group of the fleet, but no healthy target would be left');
   if (looks < 2) {
     const reason = 'registered, but in no group of the fleet: looked at again';
@@ -20,18 +21,16 @@ export function stray(observed: Observed, { id, target, looks }: Stray): Step {
   return { step: 'deregister', instance: id, reason: 'registered, but in no group of the fleet' };
 }
 
-/** Standby keeps a machine in the group, out of its capacity and, without us, in the balancer's hands. */
+/**
+ * Standby keeps a machine in the group, out of its capacity and, without us, in the balancer's hands. So does the
+ * warm pool where a machine's return was not drained.
+ */
 export function standby({ instances }: Observed, { id, target, lifecycle }: Instance): Step {
   if (target === null || target.state.endsWith('draining'))
     return rest(id, `${lifecycle}: out of the balancer's hands`);
-  const others = instances.some((other) => other.id !== id && other.target?.state === 'healthy');
-  if (target.state === 'healthy' && !others)
+  if (target.state === 'healthy' && !instances.some(staysHealthy))
     return rest(id, `${lifecycle}, but no healthy target would be left`);
   return { step: 'deregister', instance: id, reason: `it is ${lifecycle}` };
-}
-
-function othersServe({ instances }: Observed): boolean {
-  return instances.some(({ target }) => target?.state === 'healthy');
 }
 
 function rest(instance: string, reason: string): Step {

@@ -1,4 +1,5 @@
 import { awaitCommand, beat, complete } from './command.ts';
+import { staysHealthy } from './members.ts';
 import type { Instance, Observed, Step } from './model.ts';
 
 /**
@@ -71,11 +72,6 @@ export function concerns(transition: 'launch' | 'terminate', lifecycle: string):
 function heldByTerminateHook(instance: Instance): Instance {
   const { hook } = instance;
   return { ...instance, hook: hook && { ...hook, name: hook.name.replace(/-launch$/, '-terminate') } };
-}
-
-/** Healthy at the balancer, and not itself on its way out. */
-function staysHealthy({ lifecycle, target }: Instance): boolean {
-  return target?.state === 'healthy' && !/Terminating|Standby|^Warmed/.test(lifecycle);
 }
 
 /** An eighth of the lag: 15 s at AWS's 120 s. */

@@ -33,6 +33,15 @@ export const limits = {
   stopMarginSeconds: 10,
   /** Looks of one run that led to an action; a loop that never comes to rest stops here, loudly. */
   actsMax: 2_000,
+  /** Throttled tries of one call: some four to five minutes of waiting. */
+  throttledTriesMax: 20,
+  throttledWaitMs: 1_000,
+  /** Tries of a call that failed on its way, or in AWS. */
+  transientTriesMax: 8,
+  transientWaitMs: 100,
+  retryWaitMsMax: 20_000,
+  /** Calls of one client under way at a time. */
+  callsAtOnceMax: 5,
   connectionTimeoutSeconds: 3,
   requestTimeoutSeconds: 20,
 } as const;

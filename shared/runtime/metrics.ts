@@ -2,14 +2,19 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 
 const metrics = new Metrics({ namespace: 'Shoal' });
 
-/** Writes one value as a line in CloudWatch's embedded metric format (Powertools for AWS Lambda). */
-export function emit(
-  name: string,
-  unit: 'Count' | 'Seconds',
-  value: number,
-  dimensions: Record<string, string>,
-): void {
-  const single = metrics.singleMetric();
-  single.addDimensions(dimensions);
-  single.addMetric(name, unit, value);
+/** One value, as CloudWatch has it beside the operator's own dimension, `service`. */
+export interface Value {
+  name: string;
+  unit: 'Count' | 'Seconds';
+  value: number;
+  dimensions: Record<string, string>;
+}
+
+/** Writes values in CloudWatch's embedded metric format, a line for those of the same dimensions. */
+export function emit(values: Value[]): void {
+  for (const same of Map.groupBy(values, ({ dimensions }) => JSON.stringify(dimensions)).values()) {
+    metrics.addDimensions(same[0]?.dimensions ?? {});
+    for (const { name, unit, value } of same) metrics.addMetric(name, unit, value);
+    metrics.publishStoredMetrics();
+  }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import { metricsOfActs, metricsOfLook } from '../../shared/decisions/metrics.ts';
 import type { Act, Instance, Observed } from '../../shared/decisions/model.ts';
-import { comingIn, goingOut, good, instance, now, runs, world } from './worlds.ts';
+import { comingIn, goingOut, good, instance, now, rollingOut, runs, world } from './worlds.ts';
 
 const unhealthy = { state: 'unhealthy', reason: 'Target.FailedHealthChecks', port: 3128 };
 const reports = (observed: Observed) => decide(observed).filter(({ step }) => step === 'report');
@@ -19,6 +19,19 @@ test('a target unhealthy behind a proven Squid is reported', () => {
   expect(reports(world([one]))).toMatchObject([
     { instance: 'i-1', thing: 'targets', reason: expect.stringContaining('its Squid is proven') },
   ]);
+});
+
+test('one that has just been put right is given time to get healthy', () => {
+  const one = instance('i-1', { target: unhealthy, host: runs(good) });
+  expect(decide(world([one]))).toMatchObject([{ step: 'nothing', reason: 'runs live' }]);
+});
+
+test('a host that is put right counts as drift, one of a rollout does not', () => {
+  const one = instance('i-1');
+  const intent = { epoch: 1, version: 1, rank: 0 } as const;
+  const apply: Act[] = [{ step: 'apply', instance: 'i-1', config: good, intent, reason: 'x' }];
+  expect(metricsOfActs(world([one]), apply, () => undefined)).toEqual([metric('Drift', 1)]);
+  expect(metricsOfActs(rollingOut([one]), apply, () => undefined)).toEqual([]);
 });
 
 test('an agent that is offline is reported', () => {
@@ -41,16 +54,15 @@ test.each<[string, Partial<Observed>, string]>([
   expect(reports(world([instance('i-1')], { ...change, scope }))).toEqual([]);
 });
 
-test('a look counts held launches, drift and problems, also when there are none', () => {
+test('a look counts held launches and problems, also when there are none', () => {
   const held = comingIn('i-1', { host: runs(good) });
   const observed = world([held, instance('i-2', { agentOnline: false })], { targetGroup: null });
   expect(metricsOfLook(observed, decide(observed))).toEqual([
     metric('HeldLaunches', 1),
-    metric('Drift', 0),
     metric('Problems', 1, { problem: 'agents' }),
   ]);
   const quiet = world([instance('i-1')]);
-  expect(metricsOfLook(quiet, decide(quiet))).toEqual([metric('HeldLaunches', 0), metric('Drift', 0)]);
+  expect(metricsOfLook(quiet, decide(quiet))).toEqual([metric('HeldLaunches', 0)]);
 });
 
 test('an admission counts with the time of each phase that this run has seen', () => {
