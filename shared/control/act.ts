@@ -1,4 +1,5 @@
 import { type Act, type Intent, inForce, type Observed, type Source } from '../decisions/model.ts';
+import { mayHaveReturned } from '../decisions/terminating.ts';
 import type { Config } from '../fleet/settings.ts';
 import { encodeConfig } from '../fleet/squid-conf.ts';
 import { toNote } from '../host/document.ts';
@@ -48,6 +49,11 @@ export async function act(
   for (const { group, hook, instance, result, reason } of of('complete')) {
     const last = result === 'ABANDON' ? farewell(engine, observed, instance, reason) : Promise.resolve();
     work.push(last.then(() => engine.aws.groups.complete(group, hook, instance, result)));
+    const one = observed.instances.find(({ id }) => id === instance);
+    const other = hook.replace(/-launch$/, '-terminate');
+    // A hook that doesn't hold it is no failure.
+    if (one !== undefined && other !== hook && mayHaveReturned(observed, one))
+      work.push(engine.aws.groups.complete(group, other, instance, 'CONTINUE'));
     stale.add('groups');
   }
   await allOf(work);

@@ -275,7 +275,7 @@ function silent(mode: Evidence['mode'], reason: string): Evidence {
 export const freshMs = limits.freshSeconds * 1000;
 
 function hookName(prefix: string, lifecycle: string): string {
-  return `${prefix}-${lifecycle.includes('Terminating') ? 'terminate' : 'launch'}`;
+  return `${prefix}-${/Terminating|ReplacingRootVolume/.test(lifecycle) ? 'terminate' : 'launch'}`;
 }
 
 const isWaiting = (lifecycle: string): boolean => lifecycle.endsWith(':Wait');

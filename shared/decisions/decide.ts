@@ -39,11 +39,15 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
       return launching(observed, fleet, instance);
     case 'Terminating:Wait':
     case 'Warmed:Terminating:Wait':
+    // An instance refresh takes its disk, and Squid with it; afterwards it is proven as if it were new.
+    case 'ReplacingRootVolume:Wait':
       return terminating(observed, instance);
     case 'InService':
       return serving(observed, fleet, instance);
     case 'EnteringStandby':
     case 'Standby':
+    case 'ReplacingRootVolume':
+    case 'RootVolumeReplaced':
     case 'Warmed:Running':
     case 'Warmed:Stopped':
     case 'Warmed:Hibernated':

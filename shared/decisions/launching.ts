@@ -24,20 +24,36 @@ export function launching(observed: Observed, fleet: FleetDecision, instance: In
 }
 
 function awaitAgent(observed: Observed, instance: Instance): Step {
-  const { timing } = observed;
+  const { timing, scope } = observed;
   // What is registered was proven through its agent, which may come back.
   const lost = instance.target !== null;
-  if (spent(observed, instance, lost ? timing.launchBudgetMs : timing.agentBudgetMs))
-    return abandon(instance, 'agent', `its agent ${lost ? 'was lost' : 'did not come online'}`);
+  // A run of one event reads no other agent, so it leaves the verdict to the sweep.
+  if (
+    scope.kind === 'fleet' &&
+    spent(observed, instance, lost ? timing.launchBudgetMs : timing.agentBudgetMs)
+  )
+    return agentsAnswer(observed)
+      ? abandon(instance, 'agent', `its agent ${lost ? 'was lost' : 'did not come online'}`)
+      : hold(observed, instance, 'no agent of the fleet is online');
   // A late one's machine may be gone: then the group knows.
   const on = spent(observed, instance, 2 * timing.sweepMs) ? 'groups' : 'agents';
   return beat(observed, instance) ?? wait(observed, instance, on, 'waiting for its agent');
 }
 
+/** Where not one in service has its agent online, that of a new machine would not come either. */
+function agentsAnswer({ instances }: Observed): boolean {
+  const serving = instances.filter(({ lifecycle }) => lifecycle === 'InService');
+  return serving.length === 0 || serving.some(({ agentOnline }) => agentOnline);
+}
+
 function prove(observed: Observed, instance: Instance, goal: Goal): Step {
   const { host } = instance;
   // Its agent is online and takes no command, while other hosts have taken the file.
-  if (host.kind === 'unreachable' && isLive(observed, goal) && spent(observed, instance, observed.timing.launchBudgetMs))
+  if (
+    host.kind === 'unreachable' &&
+    isLive(observed, goal) &&
+    spent(observed, instance, observed.timing.launchBudgetMs)
+  )
     return abandon(instance, 'agent', `it cannot be reached: ${host.reason}`);
   const beating = beat(observed, instance);
   if (beating !== null) return beating;

@@ -11,7 +11,7 @@ import type { Instance, Observed, Step } from './model.ts';
 export function terminating(observed: Observed, leaving: Instance): Step {
   const instance = heldByTerminateHook(leaving);
   const { target, host, hook, id } = instance;
-  const { timing, now, targetGroup } = observed;
+  const { timing, now } = observed;
   if (hook === null)
     return { step: 'nothing', instance: id, reason: 'the group has no terminate hook of the fleet' };
   if (target !== null && !target.state.endsWith('draining')) {
@@ -25,7 +25,7 @@ export function terminating(observed: Observed, leaving: Instance): Step {
   if (target === null && instance.lifecycle === 'Warmed:Terminating:Wait')
     return complete(instance, 'CONTINUE', 'it was in the warm pool: no client knows it');
   const elapsed = now - (drainingSince(instance) ?? now);
-  const longest = Math.max(targetGroup?.deregistrationDelayMs ?? 0, timing.lagMs);
+  const longest = longestMs(observed);
   // A run that takes the drain up late lets the host say first since when it drains.
   const unanswered = instance.agentOnline && (host.kind === 'unknown' || host.kind === 'asked');
   if (elapsed >= longest && !unanswered)
@@ -62,6 +62,15 @@ export function returnsToPool({ scope }: Observed, { lifecycle, target }: Instan
   return lifecycle === 'Warmed:Pending:Wait' && (told || target !== null);
 }
 
+/**
+ * Whether the terminate hook of one in that state may be let go too: without its event, and with its target gone, it
+ * looks like one that is new. By then a drain that a sweep began has given its clients all their time.
+ */
+export function mayHaveReturned(observed: Observed, { lifecycle, startedAt }: Instance): boolean {
+  if (lifecycle !== 'Warmed:Pending:Wait' || startedAt === null) return false;
+  return observed.now - startedAt >= longestMs(observed) + 3 * observed.timing.sweepMs;
+}
+
 /** Whether an event of this transition can be about an instance in this state. */
 export function concerns(transition: 'launch' | 'terminate', lifecycle: string): boolean {
   if (lifecycle.includes('Terminating')) return transition === 'terminate';
@@ -72,6 +81,10 @@ export function concerns(transition: 'launch' | 'terminate', lifecycle: string):
 function heldByTerminateHook(instance: Instance): Instance {
   const { hook } = instance;
   return { ...instance, hook: hook && { ...hook, name: hook.name.replace(/-launch$/, '-terminate') } };
+}
+
+function longestMs({ targetGroup, timing }: Observed): number {
+  return Math.max(targetGroup?.deregistrationDelayMs ?? 0, timing.lagMs);
 }
 
 /** An eighth of the lag: 15 s at AWS's 120 s. */

@@ -92,6 +92,25 @@ test('abandons a machine whose agent never comes, after its budget', () => {
   expect(only(world([late]))).toMatchObject({ step: 'complete', result: 'ABANDON' });
 });
 
+test('replaces nobody while no agent of the fleet is online', () => {
+  const late = comingIn('i-1', { agentOnline: false, startedAt: now - 660_000, heartbeatAt: now });
+  const beside = (agentOnline: boolean) => only(world([late, instance('i-2', { agentOnline })]));
+  expect(beside(true)).toMatchObject({ step: 'complete', result: 'ABANDON', cause: 'agent' });
+  expect(beside(false)).toMatchObject({ step: 'wait', held: true });
+  const scope = { kind: 'instance', instance: 'i-1', transition: 'launch' } as const;
+  expect(only(world([late], { scope }))).toMatchObject({ step: 'wait' });
+});
+
+test('abandons a machine that takes no command, when its time is spent', () => {
+  const host = { kind: 'unreachable', reason: 'DeliveryTimedOut', at: now - 100 } as const;
+  const after = (minutes: number) => {
+    const startedAt = now - minutes * 60_000;
+    return only(world([comingIn('i-1', { host, startedAt, heartbeatAt: now }), instance('i-2')]));
+  };
+  expect(after(39)).toMatchObject({ step: 'wait' });
+  expect(after(41)).toMatchObject({ step: 'complete', result: 'ABANDON', cause: 'agent' });
+});
+
 test('holds a launch when the file is rejected and nobody runs it yet', () => {
   const host = failed(good, { outcome: 'rejected' });
   const rejected = {

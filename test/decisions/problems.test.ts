@@ -47,6 +47,7 @@ test.each<[string, Partial<Observed>, string]>([
     'lifecycle hooks',
   ],
   ['the target group', target({ problems: ['client addresses are not kept'] }), 'target group'],
+  ['a target group that is gone', { targetGroup: null }, 'target group'],
   ['the balancer', target({ unused: true }), 'listener'],
 ])('what is wrong with %s is reported with each look at the fleet', (_, change, thing) => {
   expect(reports(world([instance('i-1')], change))).toMatchObject([{ instance: null, thing }]);
@@ -60,6 +61,7 @@ test('a look counts held launches and problems, also when there are none', () =>
   expect(metricsOfLook(observed, decide(observed))).toEqual([
     metric('HeldLaunches', 1),
     metric('Problems', 1, { problem: 'agents' }),
+    metric('Problems', 1, { problem: 'target group' }),
   ]);
   const quiet = world([instance('i-1')]);
   expect(metricsOfLook(quiet, decide(quiet))).toEqual([metric('HeldLaunches', 0)]);

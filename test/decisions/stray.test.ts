@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
-import type { Observed } from '../../shared/decisions/model.ts';
-import { instance, world } from './worlds.ts';
+import type { Instance, Observed } from '../../shared/decisions/model.ts';
+import { good, instance, runs, world } from './worlds.ts';
 
 const target = (state: string) => ({ state, reason: '', port: 3128 });
 const strange = (state: string, looks: number, change: Partial<Observed> = {}) =>
@@ -30,4 +30,28 @@ test('takes a machine in standby out of the target group, not the last healthy o
   const away = instance('i-1', { lifecycle: 'Standby' });
   expect(decide(world([away, instance('i-2')]))[0]).toMatchObject({ step: 'deregister', instance: 'i-1' });
   expect(decide(world([away]))[0]).toMatchObject({ step: 'nothing' });
+});
+
+test('what leaves or stands by itself is nobody to leave the clients to', () => {
+  const away = ['i-1', 'i-2'].map((id) => instance(id, { lifecycle: 'Standby' }));
+  expect(decide(world(away)).map(({ step }) => step)).toEqual(['nothing', 'nothing']);
+  const instances = [instance('i-1', { lifecycle: 'Terminating:Proceed' })];
+  expect(strange('healthy', 2, { instances })).toMatchObject({ step: 'nothing' });
+});
+
+test('a machine that went back to the warm pool undrained is taken out', () => {
+  const pooled = instance('i-1', { lifecycle: 'Warmed:Running' });
+  expect(decide(world([pooled, instance('i-2')]))[0]).toMatchObject({ step: 'deregister', instance: 'i-1' });
+  expect(decide(world([{ ...pooled, target: null }]))[0]).toMatchObject({ step: 'nothing' });
+});
+
+test('a machine whose root volume is replaced is drained, stays out, and is proven anew', () => {
+  const others = [instance('i-2', { host: runs(good) })];
+  const first = (lifecycle: string, change: Partial<Instance> = {}) =>
+    decide(world([instance('i-1', { lifecycle, ...change }), ...others]))[0];
+  const hook = { name: 'shoal-terminate', heartbeatMs: 300_000 };
+  expect(first('ReplacingRootVolume:Wait', { hook })).toMatchObject({ step: 'deregister' });
+  expect(first('ReplacingRootVolume')).toMatchObject({ step: 'deregister' });
+  expect(first('RootVolumeReplaced', { target: null })).toMatchObject({ step: 'nothing' });
+  expect(first('InService', { target: null })).toMatchObject({ step: 'ask', mode: 'check' });
 });

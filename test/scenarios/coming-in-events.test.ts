@@ -95,13 +95,22 @@ test('an old event spends no budget of a launch that has just begun', async () =
     },
   });
   await region.settled();
-  expect(region.logs.filter(({ result }) => result === 'ABANDON')).toEqual([]);
   const [{ id } = { id: '' }] = region.inService();
   expect(steps('admit', id).filter((step) => step !== 'heartbeat')).toEqual([
     'apply',
     'register',
     'complete',
   ]);
+  // One that is slow to come in has all of its time, too.
+  region.capacity(2);
+  await region.until('a new machine', () => region.hosts.machines.size === 2);
+  const slow = [...region.hosts.machines.keys()].find((one) => one !== id) as string;
+  region.hosts.behave(slow, 'unable');
+  await vi.advanceTimersByTimeAsync(180_000);
+  expect(steps('admit', slow)).toContain('apply');
+  region.hosts.behave(slow, 'works');
+  await region.settled(2);
+  expect(region.logs.filter(({ result }) => result === 'ABANDON')).toEqual([]);
 });
 
 test('twenty launches at once come in with three functions at a time', async () => {

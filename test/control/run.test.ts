@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import type { Engine } from '../../shared/control/engine.ts';
+import { run } from '../../shared/control/run.ts';
+import { arn, fleetScope, now, onLive, world } from '../decisions/worlds.ts';
+
+test('where reads take longer than they stay fresh, the run ends in time and leaves it to the next', async () => {
+  let time = now;
+  const later = <T>(ms: number, answer: T): Promise<T> => {
+    time += ms;
+    if (time > now + 3_600_000) throw new Error('it goes on without an end');
+    return Promise.resolve(answer);
+  };
+  const parameter = (name: string, value: string) => ({ name, value, version: 1, modifiedAt: now - 60_000 });
+  const instances = [{ id: 'i-1', zone: 'a', lifecycle: 'InService' }];
+  const group = { name: 'demo', tags: {}, instances, attached: [], suspended: [], propagated: [] };
+  const settings = [
+    parameter('target-group-arn', arn),
+    parameter('allowed-cidrs', '172.31.0.0/24,10.0.0.0/8'),
+  ];
+  const engine = {
+    aws: {
+      groups: { ofFleet: () => later(0, [group]) },
+      parameters: {
+        // What is live cannot be read, so each look tries again, and each takes its time.
+        below: (path: string) => (path.includes('/config/') ? later(1_000, []) : later(0, settings)),
+        get: () => later(0, parameter('status', JSON.stringify(onLive))),
+      },
+      targets: { group: () => later(0, null), health: () => later(0, []) },
+      commands: { online: () => later(0, new Set()) },
+    },
+    clock: { now: () => time, sleep: (ms: number) => later(ms, undefined) },
+    log: () => {},
+    measure: () => {},
+    prefix: 'shoal',
+    timing: world([]).timing,
+  } as unknown as Engine;
+  const scope = { ...fleetScope, request: { mode: 'apply', force: false, at: now } } as const;
+  const where = { fleet: 'demo', scope, group: null, startedAt: null, deletedAt: null };
+  const ended = await run(engine, where, now + 300_000);
+  expect(ended).toMatchObject({
+    unfinished: true,
+    steps: [{ step: 'store-config' }, { step: 'write-status' }],
+  });
+});
