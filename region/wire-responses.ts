@@ -82,16 +82,30 @@ export function failure(
   return respond(status, requestId, headers, JSON.stringify({ __type: error.code, ...message }));
 }
 
+type ErrorTraits = { httpError?: number; awsQueryError?: [code: string, status: number] };
+
+/** A model is large and errors are many, so each model is walked once. */
+const errorsOfModels = new WeakMap<object, Map<string, ErrorTraits>>();
+
 /** What the model says of an error: its HTTP status and its code in the query protocol. */
-function errorTraits(
-  service: Service | undefined,
-  code: string,
-): { httpError?: number; awsQueryError?: [string, number] } {
-  for (const schema of Object.values(service?.model ?? {})) {
+function errorTraits(service: Service | undefined, code: string): ErrorTraits {
+  if (!service) return {};
+  const errors = errorsOfModels.get(service.model) ?? errorsOf(service.model);
+  errorsOfModels.set(service.model, errors);
+  return errors.get(code) ?? {};
+}
+
+/** By the error's name and by its code in the query protocol; the first of the model counts. */
+function errorsOf(model: object): Map<string, ErrorTraits> {
+  const errors = new Map<string, ErrorTraits>();
+  for (const schema of Object.values(model)) {
     if (!Array.isArray(schema) || schema[0] !== -3) continue;
-    if (schema[2] === code || schema[3]?.awsQueryError?.[0] === code) return schema[3];
+    const [, , name, traits] = schema as [number, string, string, ErrorTraits | undefined];
+    for (const code of [name, traits?.awsQueryError?.[0]]) {
+      if (code !== undefined && !errors.has(code)) errors.set(code, traits ?? {});
+    }
   }
-  return {};
+  return errors;
 }
 
 function jsonHeaders(service: Service | undefined): Record<string, string> {

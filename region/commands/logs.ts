@@ -45,13 +45,29 @@ function print(text: string, wanted: string | undefined): void {
   }
 }
 
-/** Of a structured line its message, and what went wrong; any other line as it is. */
-function readable(line: string): string {
+/** Of a structured line its message, and what went wrong; of a metric its values; any other line as it is. */
+export function readable(line: string): string {
   try {
-    const { level, message, error } = JSON.parse(line);
+    const parsed = JSON.parse(line);
+    if (parsed._aws !== undefined) return readableMetric(parsed);
+    const { level, message, error } = parsed;
     if (typeof message !== 'string') return line;
     return `${level === 'INFO' ? '' : `${level} `}${message}${error?.message ? `: ${error.message}` : ''}`;
   } catch {
     return line;
   }
+}
+
+/** CloudWatch's embedded metric format. Its dimension `service` is the same on all lines, and left out. */
+function readableMetric(line: EmbeddedMetrics): string {
+  const sets = line._aws.CloudWatchMetrics;
+  const values = sets.flatMap(({ Metrics }) => Metrics.map(({ Name }) => `${Name} ${line[Name]}`));
+  const names = new Set(sets.flatMap(({ Dimensions }) => Dimensions.flat()));
+  names.delete('service');
+  return ['metric', ...values, ...[...names].map((name) => `${name}=${line[name]}`)].join(' ');
+}
+
+interface EmbeddedMetrics {
+  _aws: { CloudWatchMetrics: { Dimensions: string[][]; Metrics: { Name: string }[] }[] };
+  [member: string]: unknown;
 }

@@ -66,6 +66,9 @@ export function isOnline(context: Context, instance: Instance): boolean {
 export class Agents {
   private readonly context: Context;
   private readonly busy = new Map<string, { running: number; waiting: Invocation[] }>();
+  /** Each command's step, put together once for all its instances. */
+  private readonly steps = new WeakMap<Command, ReturnType<typeof substitute>>();
+  private readonly timeOuts = new Map<Invocation, (() => void)[]>();
 
   constructor(context: Context) {
     this.context = context;
@@ -111,12 +114,21 @@ export class Agents {
       this.work(agent);
     };
     clock.after(pace.deliveryMs + faults.agentOf(instance).slowMs, knock);
-    clock.after(deliveryMs, () => {
-      if (!delivered) this.end(invocation, 'TimedOut', 'Delivery Timed Out');
-    });
     // What an agent took and never answered, because its machine is gone, ends after both time-outs.
-    const { timeoutMs } = substitute(command.document, command.parameters);
-    clock.after(deliveryMs + timeoutMs, () => this.end(invocation, 'TimedOut', 'Execution Timed Out'));
+    const { timeoutMs } = this.step(command);
+    const timeOuts = [
+      clock.after(deliveryMs, () => {
+        if (!delivered) this.end(invocation, 'TimedOut', 'Delivery Timed Out');
+      }),
+      clock.after(deliveryMs + timeoutMs, () => this.end(invocation, 'TimedOut', 'Execution Timed Out')),
+    ];
+    this.timeOuts.set(invocation, timeOuts);
+  }
+
+  private step(command: Command): ReturnType<typeof substitute> {
+    const step = this.steps.get(command) ?? substitute(command.document, command.parameters);
+    this.steps.set(command, step);
+    return step;
   }
 
   private work(agent: { running: number; waiting: Invocation[] }): void {
@@ -137,9 +149,9 @@ export class Agents {
     this.change(invocation, 'InProgress', 'In Progress');
     let result: RunResult;
     try {
-      const { script, timeoutMs } = substitute(document, parameters);
-      const command = { documentName: document.name, parameters, script, timeoutMs };
-      result = await instance.host!.run({ ...command, signal: invocation.abort.signal });
+      const step = this.step(command);
+      const { signal } = invocation.abort;
+      result = await instance.host!.run({ documentName: document.name, parameters, ...step, signal });
     } catch {
       return; // The machine went away with the command: nobody is left to report.
     }
@@ -156,6 +168,9 @@ export class Agents {
   private end(invocation: Invocation, status: InvocationStatus, details: string): void {
     if (isEnded(invocation)) return;
     invocation.endedAt = this.context.clock.now();
+    // Thousands of them would otherwise stay on the clock long after their invocations.
+    for (const cancel of this.timeOuts.get(invocation) ?? []) cancel();
+    this.timeOuts.delete(invocation);
     this.change(invocation, status, details);
     this.advance(invocation.command);
   }

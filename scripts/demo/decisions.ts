@@ -6,6 +6,8 @@ export interface Decision {
   at: number;
   /** An instance's id, or the fleet. */
   who: string;
+  /** The function that decided. */
+  by: string;
   step: string;
   reason: string;
 }
@@ -25,13 +27,14 @@ export const broken = 'parameters broken';
 
 /** Of all lines, those in which something is decided: not every look, nor the start of an invocation. */
 function decisionOf(text: string): Decision[] {
-  const { at, line } = JSON.parse(text) as { at: string; line: string };
+  const { at, function: by, line } = JSON.parse(text) as Record<'at' | 'function' | 'line', string>;
   if (!line.startsWith('{')) return [];
   const { instance, step, reason, result } = JSON.parse(line) as Record<string, string | undefined>;
   if (step === undefined || reason === undefined) return [];
   // What is wrong with the parameters is said of each instance, and is one for the fleet.
-  if (reason.startsWith(broken)) return [{ at: Date.parse(at), who: 'the fleet', step, reason }];
-  const ofInterest = /^(wait waiting for its target|(?!wait|ask|heartbeat|nothing|store-config|fleet))/;
+  if (reason.startsWith(broken)) return [{ at: Date.parse(at), who: 'the fleet', by, step: 'says', reason }];
+  const ofInterest =
+    /^(wait (waiting for its target|draining, [1-9])|(?!wait|ask|heartbeat|nothing|store-config|fleet))/;
   if (!ofInterest.test(`${step} ${reason}`)) return [];
-  return [{ at: Date.parse(at), who: instance ?? 'the fleet', step: result ?? step, reason }];
+  return [{ at: Date.parse(at), who: instance ?? 'the fleet', by, step: result ?? step, reason }];
 }

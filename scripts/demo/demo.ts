@@ -4,8 +4,8 @@ import { createOverview } from '../../region/overview.ts';
 import { defaultPort, functionLogFile, stateDirectory } from '../../region/state.ts';
 import { createDecisionReader } from './decisions.ts';
 import { createScreen } from './screen.ts';
-import { createStage, NotProven, type Stage } from './stage.ts';
-import { type Step, story as wholeStory } from './story.ts';
+import { createStage, NotProven, type Stage, type Step } from './stage.ts';
+import { story as wholeStory } from './story.ts';
 
 /** A region that the story is told of. */
 export type DemoRegion = Pick<Background, 'deployed' | 'release' | 'end'>;

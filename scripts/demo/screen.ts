@@ -31,10 +31,14 @@ export function createScreen(stream: NodeJS.WritableStream & { isTTY?: boolean }
   };
 }
 
-/** Breaks a text between words; the first line begins with `start`, the others are as far in as `margin`. */
+/**
+ * Breaks a text between words, and a word that no line has room for; the first line begins with `start`, the
+ * others are as far in as `margin`.
+ */
 function wrap(text: string, margin: number, start = ' '.repeat(margin)): string[] {
   const lines = [start];
-  for (const word of text.split(/\s+/)) {
+  const room = new RegExp(`.{1,${columns - Math.max(margin, start.length)}}`, 'g');
+  for (const word of text.split(/\s+/).flatMap((whole) => whole.match(room) ?? [])) {
     const line = lines.at(-1)!;
     const joined = line.endsWith(' ') ? line + word : `${line} ${word}`;
     if (joined.length <= columns || line.trim() === '') lines[lines.length - 1] = joined;

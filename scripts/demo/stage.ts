@@ -21,6 +21,17 @@ export interface Setting {
   deploy(): Promise<void>;
 }
 
+/** A step of the story. */
+export interface Step {
+  name: string;
+  title: string;
+  text: string;
+  /** It is about what a client gets from Squid, or what is done to one: it isn't shown on simulated hosts. */
+  needsRealHosts?: true;
+  /** Plays the step; resolves to what is proven by it. @throws NotProven */
+  play(stage: Stage): Promise<string>;
+}
+
 /** What a step of the story has at hand. */
 export interface Stage extends Setting {
   /** When the step began, epoch milliseconds. */
@@ -31,12 +42,16 @@ export interface Stage extends Setting {
   patienceMs: number;
   /** What Shoal has decided in this step so far. */
   decisions: Decision[];
+  /** Runs a command of the region's and returns its output. @throws NotProven when it fails. */
+  region(command: string, words: string): Promise<string>;
   /** Runs the AWS CLI against the region and returns its output. @throws NotProven when it fails. */
   aws(words: string): Promise<string>;
   /** Runs a command as an on-premises machine, whether it fails or not; shows and returns what it prints. */
   client(words: string, from: string): Promise<string>;
+  /** Runs a command of the region's, whether it fails or not, without showing it. */
+  quietly(command: string, words: string): Promise<string>;
   /** Looks until the fleet is as expected, showing decisions meanwhile. @throws NotProven after the patience. */
-  until(expected: string, look: (overview: Overview) => Look): Promise<Overview>;
+  until(expected: string, look: (overview: Overview) => Look | Promise<Look>): Promise<Overview>;
 }
 
 export interface Look {
@@ -65,15 +80,16 @@ export function createStage(setting: Setting): Stage {
     ...setting,
     startedAt: 0,
     deployedAt: 0,
-    patienceMs: 60_000,
+    patienceMs: 120_000,
     decisions: [],
-    async aws(words) {
-      const text = `npm run region -- aws${at} ${words}`;
+    async region(command, words) {
+      const text = `npm run region -- ${command}${at} ${words}`;
       screen.command(text);
       const { status, output } = await runShell(text, signal);
       prove('the command to succeed', status === 0, output);
       return output;
     },
+    aws: (words) => stage.region('aws', words),
     async client(words, from) {
       const source = from === defaultClientAddress ? '' : ` --from ${from}`;
       const text = `npm run --silent region -- client${at}${source} -- \\\n  ${words}`;
@@ -82,13 +98,15 @@ export function createStage(setting: Setting): Stage {
       screen.output(output);
       return output;
     },
+    quietly: async (command, words) =>
+      (await runShell(`npm run --silent region -- ${command}${at} ${words}`, signal)).output,
     async until(expected, look) {
       const giveUpAt = Date.now() + stage.patienceMs;
       for (;;) {
         signal.throwIfAborted();
         const found = await overview();
         showDecisions(stage);
-        const { met, seen } = look(found);
+        const { met, seen } = await look(found);
         if (met) return found;
         prove(`${expected} within ${stage.patienceMs / 1000} s`, Date.now() < giveUpAt, seen);
         await new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -139,5 +157,5 @@ async function runShell(
   const [status] = (await once(child, 'close')) as [number | null];
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  return { status, output: output.trim() || `nothing, exit status ${status}` };
+  return { status, output: output.replace(/^\n+/, '').trimEnd() || `nothing, exit status ${status}` };
 }

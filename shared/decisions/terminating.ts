@@ -41,7 +41,10 @@ export function terminating(observed: Observed, leaving: Instance): Step {
   // A dead agent waits the delay out: its Squid may be serving.
   if (instance.agentOnline && now >= askAgainAt)
     return { step: 'ask', instance: id, mode: 'connections', reason: 'counting its clients' };
-  const reason = connections === undefined ? 'draining' : `draining, ${connections} clients connected`;
+  const reason =
+    connections === undefined
+      ? 'draining'
+      : `draining, ${connections} ${connections === 1 ? 'client' : 'clients'} connected`;
   const pollMs = Math.max(50, Math.min(askAgainAt - now, longest - elapsed));
   return {
     step: 'wait',

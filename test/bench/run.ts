@@ -9,13 +9,17 @@ import { bundle } from './bundle.ts';
 import { calls } from './calls.ts';
 import type { Figure } from './figure.ts';
 import { host } from './host.ts';
+import { scale } from './scale.ts';
 import { start } from './start.ts';
+import { sweep } from './sweep.ts';
 import { up } from './up.ts';
 
 const benches: Record<string, () => Figure[] | Promise<Figure[]>> = {
   bundle,
   start,
   calls,
+  sweep,
+  scale,
   host,
   up,
   admission,

@@ -1,94 +1,22 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRecord, stateDirectory } from '../../region/state.ts';
+import {
+  createFolder,
+  expectNothingLeft,
+  finish,
+  folder,
+  port,
+  type Result,
+  region,
+  removeFolder,
+  start,
+  up,
+} from './cli-bed.ts';
 
-const project = fileURLToPath(new URL('../..', import.meta.url));
-const program = join(project, 'region/cli.ts');
-const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
-const port = 4600 + (process.pid % 300);
-
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(words: string[]): ChildProcess {
-  const env = { ...process.env, INIT_CWD: folder };
-  return spawn(process.execPath, [program, ...words], { env, stdio: ['pipe', 'pipe', 'pipe'] });
-}
-
-/** Resolves when the command has ended and nobody holds its output any more. */
-async function finish(child: ChildProcess, input = ''): Promise<Result> {
-  const result = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name]!.setEncoding('utf8').on('data', (text) => {
-      result[name] += text;
-    });
-  }
-  child.stdin!.end(input);
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, ...result };
-}
-
-/** Resolves when the command has said this on standard error. */
-function said(child: ChildProcess, text: string): Promise<void> {
-  return new Promise((resolve) => {
-    child.stderr!.on('data', (chunk) => String(chunk).includes(text) && resolve());
-  });
-}
-
-const region = (...words: string[]) => finish(start([words[0]!, '--port', String(port), ...words.slice(1)]));
-const up = (...words: string[]) => region('up', '--package', folder, ...words);
-
-/** Processes of the region: by their command line, or by what is mounted where they run. */
-function leftOvers(): string[] {
-  const name = basename(stateDirectory(port));
-  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-  return pids.flatMap((pid) => {
-    const files = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`));
-    return files.some((text) => text.includes(name)) ? [files[0]!.replaceAll('\0', ' ')] : [];
-  });
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function expectNothingLeft(): void {
-  expect(leftOvers()).toEqual([]);
-  expect(existsSync(stateDirectory(port))).toBe(false);
-  expect(read('/proc/self/mounts')).not.toContain(stateDirectory(port));
-}
-
-beforeAll(() => {
-  // The region gets by with the package: nothing else of the project is in this folder.
-  mkdirSync(join(folder, 'infra'));
-  cpSync(join(project, '.serverless'), join(folder, '.serverless'), { recursive: true });
-  cpSync(join(project, 'infra/fleet.yml'), join(folder, 'infra/fleet.yml'));
-});
-afterAll(async () => {
-  await region('down');
-  rmSync(folder, { recursive: true });
-});
+beforeAll(createFolder);
+afterAll(removeFolder);
 
 describe('a region in the background', () => {
   let started: Result;
@@ -260,60 +188,4 @@ describe('a region in the background', () => {
       stderr: expect.stringContaining('region -- up'),
     });
   });
-});
-
-test('down removes what a killed region has left', async () => {
-  const starting = start(['up', '--port', String(port), '--package', folder]);
-  await said(starting, 'healthy');
-  expect(leftOvers().filter((line) => /squid|sandbox-runtime/.test(line))).not.toEqual([]);
-  // Stopped first, so that it can't clear up itself.
-  starting.kill('SIGSTOP');
-  process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
-  starting.kill('SIGKILL');
-  expect(await region('down')).toMatchObject({ code: 0 });
-  expectNothingLeft();
-});
-
-test('up clears up after a region that is killed', async () => {
-  const starting = start(['up', '--port', String(port), '--package', folder]);
-  await said(starting, 'Pending');
-  const result = finish(starting);
-  process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
-  expect(await result).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('the region ended: SIGKILL'),
-  });
-  expectNothingLeft();
-});
-
-test('an interrupted up leaves nothing behind', async () => {
-  const starting = start(['up', '--port', String(port), '--package', folder]);
-  await said(starting, 'Pending');
-  starting.kill('SIGKILL');
-  await expect.poll(leftOvers, { timeout: 20_000 }).toEqual([]);
-  await region('down');
-  expectNothingLeft();
-});
-
-test('of two that start at once one comes up, and the other says so', async () => {
-  const both = await Promise.all([up(), up()]);
-  expect(both.map(({ code }) => Number(code)).sort((a, b) => a - b)).toEqual([0, 1]);
-  expect(both.find(({ code }) => code === 1)?.stderr).toMatch(/is being started|runs on port/);
-  expect((await region('status')).stdout).toContain('says      all on live');
-  await region('down');
-}, 60_000);
-
-test('a taken port is named with the way out', async () => {
-  const server = createServer().listen(port, '127.0.0.1');
-  const result = await up();
-  await new Promise((resolve) => server.close(resolve));
-  expect(result.code).toBe(1);
-  expect(result.stderr).toContain(`port ${port} of 127.0.0.1 is taken: choose another one with --port`);
-  expectNothingLeft();
-});
-
-test('a package that is missing is named', async () => {
-  const result = await region('up', '--package', '/nonexistent');
-  expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent/.serverless/') });
-  expectNothingLeft();
 });

@@ -7,8 +7,8 @@ import { expect, test } from 'vitest';
 import { stateDirectory } from '../region/state.ts';
 import { demo } from '../scripts/demo/demo.ts';
 import { story } from '../scripts/demo/story.ts';
+import { project, verdictsOf } from './demo-bed.ts';
 
-const project = join(import.meta.dirname, '..');
 const hasCli = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'aws')));
 let nextPort = 4610 + (process.pid % 60) * 2;
 
@@ -20,8 +20,8 @@ test.skipIf(!hasCli)(
     const output = new PassThrough();
     const printed = text(output);
     const { signal } = new AbortController();
-    // The other steps are edits and an arrival as well.
-    const names = ['deploy', 'arrive', 'list', 'metadata', 'add', 'plan'];
+    // The other steps are edits and arrivals as well.
+    const names = ['deploy', 'arrive', 'list', 'metadata', 'add', 'leave', 'abandon', 'repair', 'plan'];
     const steps = story.filter(({ name }) => names.includes(name));
     const status = await demo({ port, signal, output, simulated: true, story: steps });
     output.end();
@@ -29,8 +29,11 @@ test.skipIf(!hasCli)(
     expect(status, lines.join('\n')).toBe(0);
     expect(lines[0]).toContain('SIMULATED HOSTS');
     expect(lines.find((line) => line.includes('docker run'))).toContain('--privileged');
-    expect(verdictsOf(lines)).toEqual(['proven', 'proven', 'not shown', 'not shown', 'proven', 'proven']);
-    expect(lines.join('\n')).toMatch(/\n4 of 4 steps proven in \d+ s\. 2 need real hosts\.\n/);
+    const hidden = ['list', 'metadata', 'leave', 'abandon', 'repair'];
+    expect(verdictsOf(lines.join('\n'))).toEqual(
+      names.map((name) => (hidden.includes(name) ? 'not shown' : 'proven')),
+    );
+    expect(lines.join('\n')).toMatch(/\n4 of 4 steps proven in \d+ s\. 5 need real hosts\.\n/);
     expect(lines.filter((line) => / So 192\.168\.7\.10 is (refused|allowed)/.test(line))).toHaveLength(2);
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(existsSync(stateDirectory(port))).toBe(false);
@@ -53,10 +56,3 @@ test.each([
   expect(await ended).toBe(143);
   expect(existsSync(stateDirectory(port))).toBe(false);
 });
-
-/** The last column of the table at the end. */
-function verdictsOf(lines: string[]): (string | undefined)[] {
-  return lines.flatMap(
-    (line) => /^ \d {2}.* {2}(proven|NOT PROVEN|not run|not shown)$/.exec(line)?.[1] ?? [],
-  );
-}

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { stateDirectory } from '../../region/state.ts';
+
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(project, 'region/cli.ts');
+export const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
+export const port = 4600 + (process.pid % 300);
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export function start(words: string[]): ChildProcess {
+  const env = { ...process.env, INIT_CWD: folder };
+  return spawn(process.execPath, [program, ...words], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Resolves when the command has ended and nobody holds its output any more. */
+export async function finish(child: ChildProcess, input = ''): Promise<Result> {
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]!.setEncoding('utf8').on('data', (text) => {
+      result[name] += text;
+    });
+  }
+  child.stdin!.end(input);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...result };
+}
+
+/** Resolves when the command has said this on standard error. */
+export function said(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    child.stderr!.on('data', (chunk) => String(chunk).includes(text) && resolve());
+  });
+}
+
+export const region = (...words: string[]) =>
+  finish(start([words[0]!, '--port', String(port), ...words.slice(1)]));
+export const up = (...words: string[]) => region('up', '--package', folder, ...words);
+
+/** Processes of the region: by their command line, or by what is mounted where they run. */
+export function leftOvers(): string[] {
+  const name = basename(stateDirectory(port));
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.flatMap((pid) => {
+    const files = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`));
+    return files.some((text) => text.includes(name)) ? [files[0]!.replaceAll('\0', ' ')] : [];
+  });
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+export function expectNothingLeft(): void {
+  expect(leftOvers()).toEqual([]);
+  expect(existsSync(stateDirectory(port))).toBe(false);
+  expect(read('/proc/self/mounts')).not.toContain(stateDirectory(port));
+}
+
+/** The region gets by with the package: nothing else of the project is in the folder. */
+export function createFolder(): void {
+  mkdirSync(join(folder, 'infra'));
+  cpSync(join(project, '.serverless'), join(folder, '.serverless'), { recursive: true });
+  cpSync(join(project, 'infra/fleet.yml'), join(folder, 'infra/fleet.yml'));
+}
+
+/** Ends the region, if one is left, and removes the folder. */
+export async function removeFolder(): Promise<void> {
+  await region('down');
+  rmSync(folder, { recursive: true });
+}
