@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.host.test.ts', 'test/broken/**'],
+          exclude: ['test/**/*.{host,slow}.test.ts', 'test/broken/**'],
           testTimeout: 20_000,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -20,7 +20,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'hosts',
-          include: ['test/**/*.host.test.ts'],
+          // Slow ones need no hosts, and are too long for the fast tests' minute.
+          include: ['test/**/*.{host,slow}.test.ts'],
           exclude: ['test/broken/**'],
           testTimeout: 300_000,
           hookTimeout: 300_000,

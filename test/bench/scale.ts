@@ -3,7 +3,7 @@ import { scenario } from './scenario.ts';
 
 /** A hundred launches at once, and a thousand instances within AWS's quotas, for both usual concurrencies. */
 export function scale(): Figure[] {
-  const hundred = scenario('test/scenarios/scale.test.ts').map(
+  const hundred = scenario('test/scenarios/scale.slow.test.ts').map(
     ({ concurrency, one, hundred }): Figure => ({
       what: `100 launches at once, ${concurrency} functions at once`,
       unit: 's',
@@ -16,7 +16,7 @@ export function scale(): Figure[] {
 }
 
 function quotas(concurrency: string): Figure[] {
-  const file = 'test/scenarios/scale-quotas.test.ts';
+  const file = 'test/scenarios/scale-quotas.slow.test.ts';
   const [{ small, large }] = scenario(file, { environment: { SCALE_CONCURRENCY: concurrency } });
   const fleets = `10 fleets at once, ${concurrency} functions at once`;
   const how =

@@ -111,7 +111,7 @@ test('a target that is gone already is not deregistered, and its clients are wai
   for (const one of region.hosts.machines.values()) one.connections = 1;
   const id = await scaleIn();
   await region.until('its clients are counted', () =>
-    region.logs.some(({ instance, reason }) => instance === id && String(reason).includes('1 clients')),
+    region.logs.some(({ instance, reason }) => instance === id && String(reason).includes('1 client ')),
   );
   expect(logged(id, 'deregister')).toEqual([]);
   Object.assign(machine(id) ?? {}, { connections: 0 });

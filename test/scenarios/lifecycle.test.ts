@@ -91,7 +91,7 @@ test('drains a leaving instance while a client is connected', async () => {
   await region.until('one is leaving', leaving);
   const id = leaving()?.id as string;
   await region.until('it has counted its clients', () =>
-    region.logs.some(({ reason }) => String(reason).includes('1 clients')),
+    region.logs.some(({ reason }) => String(reason).includes('1 client ')),
   );
   expect(
     (await region.aws.targets.health(region.targetGroup)).find(({ instance }) => instance === id)?.state,
