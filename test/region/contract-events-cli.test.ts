@@ -57,6 +57,15 @@ describe.skipIf(!hasCliModule)(
       );
     });
 
+    test('puts an event', async () => {
+      const put = (entries: string) => aws('events', 'put-events', '--entries', entries);
+      expect((await put('[{"Source":"me","DetailType":"x","Detail":"{}"}]')).json).toMatchObject({
+        FailedEntryCount: 0,
+      });
+      expect((await put('[{"Colour":"red"}]')).stderr).toContain('Colour');
+      expect((await aws('events', 'list-rules', '--limit', '0')).stderr).not.toBe('');
+    });
+
     test('finds a queue, and receives and deletes a dead letter', async () => {
       queues.send(queue.arn, '{"a":1}', { RULE_ARN: 'arn:rule' });
       expect((await sqs('get-queue-url', '--queue-name', 'dead')).json).toEqual({ QueueUrl: queue.url });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as eventbridge from '@aws-sdk/client-eventbridge';
+import * as sqs from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineClock } from '../../region/clock.ts';
 import { listen, requestHandler } from '../../region/http.ts';
@@ -11,6 +12,7 @@ import { refusal } from './contract.ts';
 const bed = createBed();
 const { world } = bed;
 const queues = createQueues({ clock: machineClock, newId: randomUUID });
+const queue = queues.create('dead');
 const events = createEvents({
   clock: machineClock,
   newId: randomUUID,
@@ -23,7 +25,7 @@ const events = createEvents({
 events.createRule({ name: 'rule', pattern: { source: ['me'] }, enabled: true, targets: [] });
 let server: Awaited<ReturnType<typeof listen>>;
 beforeAll(async () => {
-  world.add(events.service);
+  for (const { service } of [events, queues]) world.add(service);
   server = await listen(world.wire, 0);
 });
 afterAll(async () => {
@@ -32,18 +34,22 @@ afterAll(async () => {
   await world.close();
 });
 
-describe.each(['over HTTP', 'in process'])('EventBridge rules, %s', (way) => {
+function settings(way: string) {
+  const transport =
+    way === 'over HTTP'
+      ? { endpoint: `http://127.0.0.1:${server.port}` }
+      : { endpoint: 'http://region', requestHandler: requestHandler(world.wire) as never };
+  const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
+  return { region: 'ap-northeast-1', credentials, ...transport };
+}
+
+describe.each(['over HTTP', 'in process'])('EventBridge, %s', (way) => {
   const send = async (command: object) => {
-    const transport =
-      way === 'over HTTP'
-        ? { endpoint: `http://127.0.0.1:${server.port}` }
-        : { endpoint: 'http://region', requestHandler: requestHandler(world.wire) as never };
-    const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
-    const client = new eventbridge.EventBridgeClient({ region: 'ap-northeast-1', credentials, ...transport });
+    const client = new eventbridge.EventBridgeClient(settings(way));
     return await client.send(command as eventbridge.ListRulesCommand).finally(() => client.destroy());
   };
 
-  test('are disabled, listed and enabled again', async () => {
+  test('disables, lists and enables rules', async () => {
     await send(new eventbridge.DisableRuleCommand({ Name: 'rule' }));
     expect((await send(new eventbridge.ListRulesCommand({}))).Rules).toMatchObject([
       { Name: 'rule', State: 'DISABLED', EventPattern: '{"source":["me"]}' },
@@ -52,7 +58,7 @@ describe.each(['over HTTP', 'in process'])('EventBridge rules, %s', (way) => {
     expect((await send(new eventbridge.ListRulesCommand({}))).Rules?.[0]?.State).toBe('ENABLED');
   });
 
-  test('are refused when they are not there', async () => {
+  test('refuses rules that are not there', async () => {
     for (const command of [eventbridge.DisableRuleCommand, eventbridge.EnableRuleCommand]) {
       expect(await refusal(send(new command({ Name: 'other' })))).toEqual([
         'ResourceNotFoundException',
@@ -61,5 +67,57 @@ describe.each(['over HTTP', 'in process'])('EventBridge rules, %s', (way) => {
     }
     const none = send(new eventbridge.ListRulesCommand({ Limit: 0 }));
     expect((await refusal(none))?.[0]).toBe('ValidationException');
+  });
+
+  test('takes an event, and refuses one that says nothing', async () => {
+    const put = (entry: object) =>
+      send(new eventbridge.PutEventsCommand({ Entries: [entry] })) as Promise<eventbridge.PutEventsResponse>;
+    expect((await put({ Source: 'me', DetailType: 'x', Detail: '{}' })).FailedEntryCount).toBe(0);
+    expect(await put({ Source: 'me', DetailType: 'x', Detail: 'x' })).toMatchObject({
+      FailedEntryCount: 1,
+      Entries: [{ ErrorCode: 'MalformedDetail' }],
+    });
+  });
+});
+
+describe.each(['over HTTP', 'in process'])('SQS, %s', (way) => {
+  const send = async <Answer>(command: object) => {
+    const client = new sqs.SQSClient(settings(way));
+    return (await client.send(command as sqs.ListQueuesCommand).finally(() => client.destroy())) as Answer;
+  };
+  const QueueUrl = queue.url;
+  const none = `${queue.url}x`;
+
+  test('finds a queue, and receives and deletes its messages', async () => {
+    queues.send(queue.arn, 'letter', { RULE_ARN: 'arn:rule' });
+    expect(await send(new sqs.GetQueueUrlCommand({ QueueName: 'dead' }))).toMatchObject({ QueueUrl });
+    expect(await send(new sqs.ListQueuesCommand())).toMatchObject({ QueueUrls: [QueueUrl] });
+    const counted = new sqs.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
+    expect(await send(counted)).toMatchObject({ Attributes: { ApproximateNumberOfMessages: '1' } });
+    const received = await send<sqs.ReceiveMessageResult>(new sqs.ReceiveMessageCommand({ QueueUrl }));
+    const [{ Body, ReceiptHandle } = {}] = received.Messages ?? [];
+    expect(Body).toBe('letter');
+    await send(new sqs.DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    expect(queues.messages(queue.arn)).toEqual([]);
+    const tasks = new sqs.ListMessageMoveTasksCommand({ SourceArn: queue.arn });
+    expect(await send(tasks)).toMatchObject({ Results: [] });
+  });
+
+  test('refuses what is not there, and what a queue without a source cannot do', async () => {
+    const missing = 'QueueDoesNotExist';
+    const refusals: [object, string | RegExp][] = [
+      [new sqs.GetQueueUrlCommand({ QueueName: 'x' }), missing],
+      [new sqs.GetQueueAttributesCommand({ QueueUrl: none }), missing],
+      [new sqs.ReceiveMessageCommand({ QueueUrl: none }), missing],
+      [new sqs.PurgeQueueCommand({ QueueUrl: none }), missing],
+      [new sqs.DeleteMessageCommand({ QueueUrl, ReceiptHandle: 'x' }), 'ReceiptHandleIsInvalid'],
+      [new sqs.ListMessageMoveTasksCommand({ SourceArn: `${queue.arn}x` }), 'ResourceNotFoundException'],
+      [new sqs.StartMessageMoveTaskCommand({ SourceArn: queue.arn }), /./],
+      [new sqs.SendMessageCommand({ QueueUrl, MessageBody: 'x' }), 'UnknownOperationException'],
+    ];
+    for (const [command, name] of refusals) {
+      const [said = ''] = (await refusal(send(command))) ?? [];
+      expect(said, command.constructor.name).toMatch(name);
+    }
   });
 });
