@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { stateDirectory } from '../../region/state.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -64,8 +64,9 @@ function read(file: string): string {
   }
 }
 
-export function expectNothingLeft(): void {
-  expect(leftOvers()).toEqual([]);
+/** A command's last process may outlive it for a moment. */
+export async function expectNothingLeft(): Promise<void> {
+  await vi.waitFor(() => expect(leftOvers()).toEqual([]), { timeout: 10_000 });
   expect(existsSync(stateDirectory(port))).toBe(false);
   expect(read('/proc/self/mounts')).not.toContain(stateDirectory(port));
 }

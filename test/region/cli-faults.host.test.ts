@@ -27,7 +27,7 @@ test('down removes what a killed region has left', async () => {
   process.kill(readRecord(stateDirectory(port))!.pid, 'SIGKILL');
   starting.kill('SIGKILL');
   expect(await region('down')).toMatchObject({ code: 0 });
-  expectNothingLeft();
+  await expectNothingLeft();
 });
 
 test('up clears up after a region that is killed', async () => {
@@ -39,7 +39,7 @@ test('up clears up after a region that is killed', async () => {
     code: 1,
     stderr: expect.stringContaining('the region ended: SIGKILL'),
   });
-  expectNothingLeft();
+  await expectNothingLeft();
 });
 
 test('an interrupted up leaves nothing behind', async () => {
@@ -48,7 +48,7 @@ test('an interrupted up leaves nothing behind', async () => {
   starting.kill('SIGKILL');
   await expect.poll(leftOvers, { timeout: 20_000 }).toEqual([]);
   await region('down');
-  expectNothingLeft();
+  await expectNothingLeft();
 });
 
 test('of two that start at once one comes up, and the other says so', async () => {
@@ -65,11 +65,11 @@ test('a taken port is named with the way out', async () => {
   await new Promise((resolve) => server.close(resolve));
   expect(result.code).toBe(1);
   expect(result.stderr).toContain(`port ${port} of 127.0.0.1 is taken: choose another one with --port`);
-  expectNothingLeft();
+  await expectNothingLeft();
 });
 
 test('a package that is missing is named', async () => {
   const result = await region('up', '--package', '/nonexistent');
   expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('/nonexistent/.serverless/') });
-  expectNothingLeft();
+  await expectNothingLeft();
 });

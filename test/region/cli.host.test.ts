@@ -181,7 +181,7 @@ describe('a region in the background', () => {
 
   test('is gone after down, and a second down finds nothing', async () => {
     expect(await region('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('is gone') });
-    expectNothingLeft();
+    await expectNothingLeft();
     expect(await region('down')).toMatchObject({ code: 0, stderr: expect.stringContaining('no region') });
     expect(await region('status')).toMatchObject({
       code: 1,
