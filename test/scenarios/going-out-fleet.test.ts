@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { type Virtual, virtualRegion } from './virtual-region.ts';
 
 /** Going out as a fleet sees it: who is left, several at once, and a function that dies. */
@@ -84,27 +84,3 @@ test('a hook of somebody else holds the instance on after its drain', async () =
   await region.until('it is gone', () => region.hosts.machines.size === 1);
   expect(region.failures).toEqual([]);
 });
-
-test('goes on after dying at any of its calls', async () => {
-  for (let call = 1; call <= 14; call++) {
-    region = await virtualRegion({ capacity: 2 });
-    await region.settled();
-    for (const machine of region.hosts.machines.values()) machine.connections = 1;
-    let seen = 0;
-    // From its n-th call on nothing of this function gets through, as if it had been killed there.
-    region.world.wire.fault = ({ identity }) =>
-      identity.endsWith('/shoal-drain') && ++seen >= call ? region.denied : undefined;
-    region.capacity(1);
-    const [id] = region.instances().map((one) => one.id) as [string];
-    await region.until(`it drains after a death at call ${call}`, () =>
-      region.targets().some((target) => target.id === id && target.state === 'draining'),
-    );
-    // Its client is waited for, whoever goes on with the drain.
-    await vi.advanceTimersByTimeAsync(5_000);
-    expect(region.hosts.machines.get(id)?.connections).toBe(1);
-    Object.assign(region.hosts.machines.get(id) ?? {}, { connections: 0 });
-    await region.until(`it is gone after a death at call ${call}`, () => !region.hosts.machines.has(id));
-    expect(healthy()).toBe(1);
-    if (call < 14) await region.close();
-  }
-}, 60_000);

@@ -239,21 +239,6 @@ test('holds a launch that no other machine could cure', async () => {
   await region.settled();
 });
 
-test('goes on after dying at any of its calls', async () => {
-  for (let call = 1; call <= 16; call++) {
-    region = await virtualRegion({ capacity: 1 });
-    let seen = 0;
-    region.world.wire.fault = ({ identity }) => {
-      if (!identity.endsWith('/shoal-admit')) return undefined;
-      seen++;
-      // From its n-th call on nothing of this function gets through, as if it had been killed there.
-      return seen >= call ? region.denied : undefined;
-    };
-    await region.settled();
-    if (call < 16) await region.close();
-  }
-});
-
 test('a launch event that comes again during the drain ends nothing', async () => {
   const launches: BusEvent[] = [];
   region = await virtualRegion({ deliver: (event) => (isLaunch(event) ? launches.push(event) && 1 : 1) });
