@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire, Module } from 'node:module';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
@@ -27,7 +27,7 @@ test('a cache that Node refuses is done without', () => {
 test.each(['admit', 'drain', 'reconcile'])('this Node takes the cache of %s', (name) => {
   const built = (file: string) => readFileSync(join(import.meta.dirname, '../build', name, file));
   const cachedData = built('main.cache');
-  expect(new Script(Module.wrap(String(built('main.cjs'))), { cachedData }).cachedDataRejected).toBe(false);
+  expect(new Script(String(built('main.cjs')), { cachedData }).cachedDataRejected).toBe(false);
 });
 
 function addBundle(code: string): void {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
@@ -19,6 +20,43 @@ describe.each(clients)('%s, made small', (client) => {
     const [plain, small] = await Promise.all([load(schemas, false), load(schemas, true)]);
     expect(JSON.stringify(small)).toEqual(JSON.stringify(plain));
   });
+});
+
+test.each([
+  {
+    client: 'client-ssm',
+    call: 'getParameter',
+    type: 'application/x-amz-json-1.1',
+    body: '{"__type":"ParameterNotFound","message":"gone"}',
+    name: 'ParameterNotFound',
+  },
+  {
+    client: 'client-elastic-load-balancing-v2',
+    call: 'describeTargetGroups',
+    type: 'text/xml',
+    body: '<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code><Message>gone</Message></Error></ErrorResponse>',
+    name: 'TargetGroupNotFound',
+  },
+])("$client, made small, throws AWS's own code and message", async ({ client, call, type, body, name }) => {
+  const module = await load(join(sdk, client, 'dist-es/index.js'), true);
+  const isClient = ([key, value]: [string, unknown]) =>
+    /^(SSM|ElasticLoadBalancingV2)$/.test(key) && typeof value === 'function';
+  const Client = Object.entries(module).find(isClient)?.[1] as new (
+    settings: object,
+  ) => Record<string, (input: object) => Promise<unknown>>;
+  const answer = () => ({
+    response: {
+      statusCode: 400,
+      headers: { 'content-type': type },
+      body: Readable.from([Buffer.from(body)]),
+    },
+  });
+  const sent = new Client({
+    region: 'ap-northeast-1',
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+    requestHandler: { handle: async () => answer() },
+  })[call]?.({ Name: 'x' });
+  await expect(sent).rejects.toMatchObject({ name, message: 'gone', $metadata: { httpStatusCode: 400 } });
 });
 
 /** The module as the SDK has it, or as the bundles have it. */

@@ -17,7 +17,7 @@ import {
   SSMClient,
 } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { aws } from '../../shared/aws/clients.ts';
 
 /** Here the calls themselves are the subject: what is sent, and what each of AWS's answers means to us. */
@@ -25,6 +25,10 @@ import { aws } from '../../shared/aws/clients.ts';
 const scaling = mockClient(AutoScalingClient);
 const ssm = mockClient(SSMClient);
 const elb = mockClient(ElasticLoadBalancingV2Client);
+// They stand in a class's prototype, which other files share.
+afterAll(() => {
+  for (const mock of [scaling, ssm, elb]) mock.restore();
+});
 const { groups, commands, parameters, targets } = aws(
   { tag: 'shoal:fleet', document: 'shoal-apply' },
   { region: 'x' },
