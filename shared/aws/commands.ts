@@ -25,18 +25,24 @@ export interface Result {
   detail: string;
 }
 
+export interface Agent {
+  online: boolean;
+  /** Its last ping, epoch milliseconds. */
+  seenAt: number | null;
+}
+
 export interface Commands {
-  /** Those of `instances` whose agent is online. */
-  online(instances: string[]): Promise<Set<string>>;
+  /** What is known of each agent of `instances`; one that never registered is left out. */
+  agents(instances: string[]): Promise<Map<string, Agent>>;
   send(instances: string[], parameters: Record<string, string>): Promise<Sent>;
   results(commandId: string): Promise<Result[]>;
 }
 
 export function commands(client: SSMClient, document: string): Commands {
   return {
-    online: (instances) =>
+    agents: (instances) =>
       doing('reading which agents are online', async () => {
-        const online = new Set<string>();
+        const agents = new Map<string, Agent>();
         for (const Values of batches(instances, limits.agentInstancesMax)) {
           const found = await pages(async (NextToken) => {
             const page = await client.send(
@@ -48,10 +54,13 @@ export function commands(client: SSMClient, document: string): Commands {
             );
             return { items: page.InstanceInformationList ?? [], next: page.NextToken };
           });
-          for (const { InstanceId, PingStatus } of found)
-            if (PingStatus === 'Online' && InstanceId !== undefined) online.add(InstanceId);
+          for (const { InstanceId = '', PingStatus, LastPingDateTime } of found)
+            agents.set(InstanceId, {
+              online: PingStatus === 'Online',
+              seenAt: LastPingDateTime?.getTime() ?? null,
+            });
         }
-        return online;
+        return agents;
       }),
     send: async (instances, parameters) => {
       const sent: Sent = { ids: new Map(), unreachable: new Map() };

@@ -1,11 +1,14 @@
 import {
+  DeleteParametersCommand,
+  GetParameterHistoryCommand,
   GetParametersByPathCommand,
   GetParametersCommand,
   PutParameterCommand,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
+import { limits } from '../runtime/limits.ts';
 import { doing, isTaken } from './errors.ts';
-import { pages } from './pages.ts';
+import { batches, pages } from './pages.ts';
 
 export interface StoredParameter {
   /** Relative to the path it was read under. */
@@ -21,6 +24,11 @@ export interface Parameters {
   below(path: string): Promise<StoredParameter[]>;
   /** One parameter (`path`, or `path:version`), null when there is none. */
   get(path: string): Promise<StoredParameter | null>;
+  /** Those of `paths` that exist, by whole path. */
+  named(paths: string[]): Promise<StoredParameter[]>;
+  /** Every version that is kept (AWS: the last 100), the oldest first. */
+  history(path: string): Promise<StoredParameter[]>;
+  delete(paths: string[]): Promise<void>;
   /** Creates; null when somebody else was first. */
   create(path: string, value: string): Promise<number | null>;
   /** Writes; returns the new version. */
@@ -48,6 +56,29 @@ export function parameters(client: SSMClient): Parameters {
         const answer = await client.send(new GetParametersCommand({ Names: [path] }));
         const found = answer.Parameters?.[0];
         return found === undefined ? null : stored(found, '');
+      }),
+    named: (paths) =>
+      doing(`reading ${paths.join(', ')}`, async () => {
+        const answers = batches(paths, limits.parametersMax).map((Names) =>
+          client.send(new GetParametersCommand({ Names })),
+        );
+        return (await Promise.all(answers)).flatMap(({ Parameters = [] }) =>
+          Parameters.map((found) => stored(found, '')),
+        );
+      }),
+    history: (path) =>
+      doing(`reading the history of ${path}`, () =>
+        pages(async (NextToken) => {
+          const page = await client.send(
+            new GetParameterHistoryCommand({ Name: path, MaxResults: 50, NextToken }),
+          );
+          return { items: (page.Parameters ?? []).map((found) => stored(found, '')), next: page.NextToken };
+        }),
+      ),
+    delete: (paths) =>
+      doing(`deleting ${paths.join(', ')}`, async () => {
+        for (const Names of batches(paths, limits.parametersMax))
+          await client.send(new DeleteParametersCommand({ Names }));
       }),
     create: (path, value) =>
       doing(`creating parameter ${path}`, async () => {

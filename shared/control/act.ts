@@ -1,4 +1,11 @@
-import { type Act, type Intent, inForce, type Observed, type Source } from '../decisions/model.ts';
+import {
+  type Act,
+  type Intent,
+  inForce,
+  type Observed,
+  type Source,
+  type Status,
+} from '../decisions/model.ts';
 import { mayHaveReturned } from '../decisions/terminating.ts';
 import type { Config } from '../fleet/settings.ts';
 import { encodeConfig } from '../fleet/squid-conf.ts';
@@ -18,15 +25,19 @@ export async function act(
   acts: Act[],
 ): Promise<Set<Source>> {
   const stale = new Set<Source>();
+  const work: Promise<void>[] = [];
   const of = <S extends Act['step']>(step: S) =>
     acts.filter((it): it is Extract<Act, { step: S }> => it.step === step);
-  for (const { config } of of('store-config')) await observer.state.storeConfig(config, observer.versions());
+  for (const { config } of of('store-config'))
+    await observer.state.storeConfig(config, config.origin ?? observer.origin());
   for (const { status } of of('write-status')) {
-    if (await observer.state.writeStatus(status, observed.state.version))
+    if (await observer.state.writeStatus(status, observed.state.version)) {
       observer.memory.statusVersion = observed.state.version + 1;
+      if (status.live?.sha256 !== observed.state.status?.live?.sha256)
+        work.push(prune(engine, observer, status));
+    }
     stale.add('state');
   }
-  const work: Promise<void>[] = [];
   for (const same of alike(of('apply'), ({ config, intent }) => `${config.sha256} ${text(intent)}`))
     work.push(apply(engine, observer, observed, same));
   for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
@@ -115,6 +126,13 @@ async function farewell({ aws, scriptHash }: Engine, observed: Observed, id: str
   await aws.commands
     .send([id], { build: scriptHash, mode: 'check', note, ...common(observed, config) })
     .catch(() => {});
+}
+
+/** Old configs are in nobody's way, so whatever keeps them from going is no failure of the rollout. */
+async function prune(engine: Engine, { state }: Observer, status: Status): Promise<void> {
+  await state.prune(status, engine.clock.now()).catch((error: unknown) => {
+    engine.log('stored configurations could not be pruned', { error: String(error) });
+  });
 }
 
 /** What every mode takes besides its own: where Squid listens, what the proof fetches, what a revocation does. */

@@ -58,6 +58,7 @@ export function createEngine(
       agentBudgetMs: limits.agentBudgetSeconds * 1000,
       healthyBudgetMs: limits.healthyBudgetSeconds * 1000,
       launchBudgetMs: limits.launchBudgetSeconds * 1000,
+      outOfReachMs: limits.outOfReachSeconds * 1000,
       stormInstances: limits.stormInstances,
     },
     // Both are put in place when the bundle is built.

@@ -1,7 +1,7 @@
+import type { Agent } from '../aws/commands.ts';
 import type { Group, Hook } from '../aws/groups.ts';
 import type { Target } from '../aws/targets.ts';
 import {
-  type Desired,
   type Evidence,
   type HostKnowledge,
   type Instance,
@@ -12,12 +12,12 @@ import {
   type Stray,
   type TargetGroupFacts,
 } from '../decisions/model.ts';
-import { readSettings } from '../fleet/parameters.ts';
-import type { Config } from '../fleet/settings.ts';
-import { renderConfig } from '../fleet/squid-conf.ts';
+import { mostProven } from '../decisions/recovery.ts';
+import type { Config, Origin } from '../fleet/settings.ts';
 import { parseReport } from '../host/report.ts';
 import { limits } from '../runtime/limits.ts';
-import { type Engine, fleetTag, parameterPath, statePath } from './engine.ts';
+import { desiredReader } from './desired.ts';
+import { type Engine, fleetTag, statePath } from './engine.ts';
 import { groupProblems } from './group-check.ts';
 import { type StateStore, stateStore } from './state.ts';
 import { preflight } from './target-group.ts';
@@ -32,6 +32,8 @@ export interface Where {
   startedAt: number | null;
   /** When a parameter was deleted: it can't be read any more, but is an edit like others. */
   deletedAt: number | null;
+  /** Edits to be looked at as if they had been made; an empty value stands for a deletion. */
+  set?: Record<string, string>;
 }
 
 /** The host's side of a run's knowledge, with the command that has been sent. */
@@ -51,8 +53,8 @@ export interface Memory {
 export interface Observer {
   memory: Memory;
   state: StateStore;
-  /** Versions of the parameters that desired comes from. */
-  versions(): Record<string, number>;
+  /** What desired was made of. */
+  origin(): Origin;
   /** Reads what is stale and what has never been read; everything else is as it was at the last look. */
   observe(stale: Iterable<Source>): Promise<Observed>;
   /** When the source was last read, epoch milliseconds. */
@@ -75,12 +77,11 @@ export function observer(engine: Engine, where: Where): Observer {
   const hooks = new Map<string, Hook[]>();
   const starts = new Map<string, number>();
   let groups: Group[] = [];
-  let desired: Desired = { kind: 'mistakes', mistakes: [], editedAt: 0 };
-  let versions: Record<string, number> = {};
+  const parameters = desiredReader(engine, where);
   let stored: Observed['state'] = { status: null, version: 0, live: null, rollout: null };
   let targetGroup: TargetGroupFacts | null = null;
   let targets: Target[] = [];
-  let online = new Set<string>();
+  let agents = new Map<string, Agent>();
 
   const reads: Record<Source, () => Promise<void>> = {
     groups: async () => {
@@ -92,14 +93,7 @@ export function observer(engine: Engine, where: Where): Observer {
       if (scope.kind === 'fleet' && scope.askAll) await Promise.all(groups.map(readHooks));
       await Promise.all(groups.filter(hasWaiting).map(readWaiting));
     },
-    parameters: async () => {
-      const read = await aws.parameters.below(parameterPath(prefix, fleet));
-      versions = Object.fromEntries(read.map(({ name, version }) => [name, version]));
-      const editedAt = Math.max(where.deletedAt ?? 0, ...read.map(({ modifiedAt }) => modifiedAt));
-      const answer = readSettings(read);
-      if ('mistakes' in answer) desired = { kind: 'mistakes', mistakes: answer.mistakes, editedAt };
-      else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
-    },
+    parameters: parameters.read,
     state: async () => {
       const read = await state.status();
       // Somebody else decided in between: what hosts have reported may have been overtaken, so they are asked
@@ -110,7 +104,7 @@ export function observer(engine: Engine, where: Where): Observer {
       stored = { ...read, live: null, rollout: null };
     },
     targets: async () => {
-      const arn = inForce({ state: stored, desired })?.settings.targetGroupArn;
+      const arn = inForce({ state: stored, desired: parameters.desired() })?.settings.targetGroupArn;
       if (arn === undefined) return;
       // Read once a run, and again as long as there is something about it to mend.
       if (targetGroup?.arn !== arn || targetGroup.problems.length > 0) {
@@ -126,7 +120,7 @@ export function observer(engine: Engine, where: Where): Observer {
     agents: async () => {
       const ids = groups.flatMap(({ instances }) => instances.map(({ id }) => id));
       const wanted = scope.kind === 'instance' ? ids.filter((id) => id === scope.instance) : ids;
-      online = wanted.length === 0 ? new Set() : await aws.commands.online(wanted);
+      agents = wanted.length === 0 ? new Map() : await aws.commands.agents(wanted);
     },
     commands: async () => {
       const pending = [...memory.hosts.values()].flatMap((it) =>
@@ -139,7 +133,7 @@ export function observer(engine: Engine, where: Where): Observer {
   return {
     memory,
     state,
-    versions: () => versions,
+    origin: parameters.origin,
     readAt: (source) => readAt.get(source) ?? 0,
     observe: async (stale) => {
       const all: Source[] = ['groups', 'parameters', 'state', 'targets', 'agents', 'commands'];
@@ -156,6 +150,7 @@ export function observer(engine: Engine, where: Where): Observer {
       };
       await read(['groups', 'parameters', 'state', 'commands']);
       await readConfigs();
+      if (wanted.has('parameters')) await parameters.doubt([stored.live, stored.rollout]);
       // These need to know the target group and the instances.
       await read(['targets', 'agents']);
       if (wanted.has('targets') && scope.kind === 'fleet') await lookForStrays();
@@ -169,8 +164,8 @@ export function observer(engine: Engine, where: Where): Observer {
         build,
         instances,
         strays: strays(),
-        desired,
-        state: stored,
+        desired: parameters.desired(),
+        state: { ...stored, found: await findLost(instances) },
         targetGroup,
         groupProblems: groups.flatMap((group) =>
           groupProblems(group, hooks.get(group.name) ?? null, prefix, fleetTag(prefix)),
@@ -219,6 +214,7 @@ export function observer(engine: Engine, where: Where): Observer {
   async function readConfigs(): Promise<void> {
     const find = async (sha256: string | undefined): Promise<Config | null> => {
       if (sha256 === undefined) return null;
+      const desired = parameters.desired();
       if (desired.kind === 'config' && desired.config.sha256 === sha256) return desired.config;
       const found = configs.get(sha256) ?? (await state.config(sha256));
       if (found !== null) configs.set(sha256, found);
@@ -227,6 +223,12 @@ export function observer(engine: Engine, where: Where): Observer {
     const { status } = stored;
     const [live, rollout] = await Promise.all([find(status?.live?.sha256), find(status?.rollout?.sha256)]);
     stored = { ...stored, live, rollout };
+  }
+
+  /** Without a status, what most hosts run may still be stored. */
+  async function findLost(instances: Instance[]): Promise<Config | null> {
+    const sha256 = stored.status === null ? mostProven(instances) : null;
+    return sha256 === null ? null : state.config(sha256);
   }
 
   async function readResults(commandId: string): Promise<void> {
@@ -254,7 +256,8 @@ export function observer(engine: Engine, where: Where): Observer {
       group: group.name,
       zone,
       lifecycle,
-      agentOnline: online.has(id),
+      agentOnline: agents.get(id)?.online ?? false,
+      agentSeenAt: agents.get(id)?.seenAt ?? null,
       target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
       hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },

@@ -2,6 +2,7 @@ import { createTwoFilesPatch } from 'diff';
 import { decide } from '../decisions/decide.ts';
 import { isAct, type Observed, type Step } from '../decisions/model.ts';
 import { decideFleet } from '../decisions/rollout.ts';
+import { type Wave, wavesOf } from '../decisions/waves.ts';
 import { act } from './act.ts';
 import type { Engine } from './engine.ts';
 import { observer, type Where } from './observe.ts';
@@ -10,6 +11,12 @@ export interface Plan {
   fleet: string;
   /** The fleet's state in one line. */
   says: string;
+  /** Why what the parameters ask for would not be taken up. */
+  refused: string[];
+  /** Who would move together, in this order. */
+  waves: Wave[];
+  /** Edits that were looked at as if they had been made. */
+  set: Record<string, string>;
   mistakes: { parameter: string | null; version: number | null; problem: string }[];
   /** What would be written to the fleet's state first. */
   writes: { step: string; reason: string }[];
@@ -29,6 +36,9 @@ export async function plan(engine: Engine, where: Where): Promise<Plan> {
   return {
     fleet: where.fleet,
     says: before.says,
+    refused: before.refused,
+    waves: wavesOf(after),
+    set: where.set ?? {},
     mistakes: desired.kind === 'mistakes' ? desired.mistakes : [],
     writes: writes.map(({ step, reason }) => ({ step, reason })),
     instances: observed.instances.map(({ id, lifecycle, target }) => {

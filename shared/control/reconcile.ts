@@ -1,21 +1,30 @@
 import * as v from 'valibot';
 import { batches } from '../aws/pages.ts';
 import { decide } from '../decisions/decide.ts';
+import { allWell } from '../decisions/fleet.ts';
 import { metricsOfLook } from '../decisions/metrics.ts';
 import type { Scope } from '../decisions/model.ts';
-import { allWell, decideFleet } from '../decisions/rollout.ts';
-import { type Engine, fleetTag, isFleetName, parameterPath } from './engine.ts';
+import { decideFleet } from '../decisions/rollout.ts';
+import type { Config } from '../fleet/settings.ts';
+import { limits } from '../runtime/limits.ts';
+import { type Engine, fleetTag, isFleetName, parameterPath, statePath } from './engine.ts';
 import type { Ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
 import { type Plan, plan } from './plan.ts';
 import { type Ended, line, run } from './run.ts';
+import { stateStore } from './state.ts';
 import { type FleetReport, fleetReport } from './status.ts';
 
 const fleetName = v.pipe(v.string(), v.check(isFleetName, 'is no name of a fleet'));
 const ByHand = v.variant('mode', [
-  v.strictObject({ fleet: fleetName, mode: v.literal('plan') }),
+  v.strictObject({
+    fleet: fleetName,
+    mode: v.literal('plan'),
+    set: v.optional(v.record(v.string(), v.string())),
+  }),
   v.strictObject({ fleet: fleetName, mode: v.literal('status') }),
   v.strictObject({ fleet: fleetName, mode: v.literal('apply'), force: v.optional(v.boolean()) }),
+  v.strictObject({ fleet: fleetName, mode: v.literal('rollback'), to: v.optional(v.string()) }),
   // What a sweep hands to an invocation of its own.
   v.strictObject({ fleet: fleetName, mode: v.literal('sweep'), askAll: v.boolean() }),
 ]);
@@ -39,9 +48,17 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
   const data = byHand.output;
   switch (data.mode) {
     case 'plan':
-      return plan(engine, whole(data.fleet, { leaveYoung: false, askAll: true }));
+      return plan(engine, {
+        ...whole(data.fleet, { leaveYoung: false, askAll: true }),
+        ...(data.set && { set: data.set }),
+      });
     case 'status':
       return fleetReport(engine, whole(data.fleet, { leaveYoung: false, askAll: true }));
+    case 'rollback': {
+      const to = await formerLive(engine, data.fleet, data.to);
+      const request = { mode: 'rollback', to, at: engine.clock.now() } as const;
+      return run(engine, whole(data.fleet, { askAll: true, request }), until);
+    }
     case 'apply':
       return run(
         engine,
@@ -108,6 +125,32 @@ async function isAtRest(engine: Engine, fleet: string): Promise<boolean> {
   return true;
 }
 
+/**
+ * What to go back to: by default live while something else is rolled out, else what was live before.
+ *
+ * @param to The sha256 of a stored config, or its beginning.
+ */
+async function formerLive({ aws, prefix }: Engine, fleet: string, to: string | undefined): Promise<Config> {
+  const state = stateStore(aws.parameters, statePath(prefix, fleet));
+  const { status } = await state.status();
+  const lives = await state.lives();
+  const before = status?.rollout === undefined ? lives.find((it) => it !== status?.live?.sha256) : lives[0];
+  const named = to === undefined ? before : lives.find((it) => it.startsWith(to));
+  const known = `it was live on: ${lives.map((it) => it.slice(0, 12)).join(', ') || 'nothing yet'}`;
+  if (named === undefined)
+    throw new Error(
+      to === undefined
+        ? `fleet ${fleet} has no earlier configuration to go back to; ${known}`
+        : `to: ${to} is no configuration that fleet ${fleet} was live on; ${known}`,
+    );
+  const config = await state.config(named);
+  if (config === null)
+    throw new Error(
+      `the configuration ${named} is not stored any more: the last ${limits.livesKept} lives are`,
+    );
+  return config;
+}
+
 async function edited(
   engine: Engine,
   { detail, time }: { detail: { name: string; operation: string }; time: string },
@@ -131,7 +174,8 @@ function whole(fleet: string, options: Partial<Extract<Scope, { kind: 'fleet' }>
 function describe(issue: v.BaseIssue<unknown>): string {
   return (
     `${v.getDotPath(issue) ?? 'the event'}: ${issue.message}. ` +
-    'Expected {"fleet": NAME, "mode": "plan" | "apply" | "status"} ("apply" also takes "force": true), ' +
+    'Expected {"fleet": NAME, "mode": "plan" | "apply" | "status" | "rollback"} ("plan" also takes "set": {NAME: ' +
+    'VALUE}, "apply" takes "force": true, "rollback" takes "to": SHA256), ' +
     'a schedule event or a Parameter Store change'
   );
 }

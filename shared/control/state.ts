@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import * as v from 'valibot';
 import type { Parameters } from '../aws/parameters.ts';
 import type { Status } from '../decisions/model.ts';
-import type { Config, Settings } from '../fleet/settings.ts';
+import type { Config, Origin, Settings } from '../fleet/settings.ts';
 import { nameOf } from '../fleet/squid-conf.ts';
 import { limits } from '../runtime/limits.ts';
 
@@ -16,7 +16,11 @@ export interface StateStore {
   writeStatus(status: Status, version: number): Promise<boolean>;
   config(sha256: string): Promise<Config | null>;
   /** Stores a config under its sha256, in parts, each at most one standard parameter long. */
-  storeConfig(config: Config, versions: Record<string, number>): Promise<void>;
+  storeConfig(config: Config, origin: Origin): Promise<void>;
+  /** What was live, the newest first, each once. */
+  lives(): Promise<string[]>;
+  /** Deletes stored configs but the last lives and those that `status` names; others go when a day old. */
+  prune(status: Status, now: number): Promise<void>;
 }
 
 const StatusShape = v.object({
@@ -69,14 +73,30 @@ export function stateStore(parameters: Parameters, path: string): StateStore {
       throw new Error(`${statusPath} is written by others without an end`);
     },
     config: readConfig,
-    storeConfig: async (config, versions) => {
+    lives,
+    prune: async ({ live, rollout, rejected }, now) => {
+      const named = [live, rollout, rejected].map((it) => it?.sha256);
+      const kept = new Set([...named, ...(await lives()).slice(0, limits.livesKept)]);
+      const parts = await parameters.below(`${path}config/`);
+      const old = parts.filter(
+        ({ name, modifiedAt }) =>
+          !kept.has(name.split('/')[0] ?? '') && now - modifiedAt > limits.configKeptSeconds * 1000,
+      );
+      if (old.length > 0) await parameters.delete(old.map(({ name }) => `${path}config/${name}`));
+    },
+    storeConfig: async (config, origin) => {
       if ((await readConfig(config.sha256)) !== null) return;
       // All of them: what a run that died half-way left may belong to other versions of the same config. One
       // after another, since Parameter Store takes three writes a second.
-      for (const [index, part] of encode(config, versions).entries())
+      for (const [index, part] of encode(config, origin).entries())
         await parameters.put(`${path}config/${config.sha256}/${index}`, part);
     },
   };
+
+  async function lives(): Promise<string[]> {
+    const statuses = (await parameters.history(statusPath)).map(({ value }) => parse(value));
+    return [...new Set(statuses.flatMap(({ live }) => live?.sha256 ?? []).reverse())];
+  }
 
   async function readConfig(sha256: string): Promise<Config | null> {
     const parts = await parameters.below(`${path}config/${sha256}/`);
@@ -95,11 +115,11 @@ interface Stored {
   file: string;
   settings: Settings;
   settingsHash: string;
-  versions: Record<string, number>;
+  origin: Origin;
 }
 
-function encode({ file, settings, settingsHash }: Config, versions: Record<string, number>): string[] {
-  const stored: Stored = { file, settings, settingsHash, versions };
+function encode({ file, settings, settingsHash }: Config, origin: Origin): string[] {
+  const stored: Stored = { file, settings, settingsHash, origin };
   const text = gzipSync(JSON.stringify(stored)).toString('base64');
   return text.match(new RegExp(`.{1,${limits.parameterBytesMax}}`, 'g')) ?? [];
 }
@@ -108,9 +128,9 @@ function encode({ file, settings, settingsHash }: Config, versions: Record<strin
 function decode(parts: string[], sha256: string): Config | null {
   try {
     const stored = JSON.parse(gunzipSync(Buffer.from(parts.join(''), 'base64')).toString()) as Stored;
-    const { file, settings, settingsHash } = stored;
+    const { file, settings, settingsHash, origin } = stored;
     if (nameOf(file) !== sha256) return null;
-    return { sha256, file, settings, settingsHash };
+    return { sha256, file, settings, settingsHash, origin };
   } catch {
     return null;
   }

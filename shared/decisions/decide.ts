@@ -1,7 +1,8 @@
+import type { FleetDecision } from './fleet.ts';
 import { launching } from './launching.ts';
 import type { Instance, Observed, Step } from './model.ts';
 import { problemsOf } from './problems.ts';
-import { decideFleet, type FleetDecision } from './rollout.ts';
+import { decideFleet } from './rollout.ts';
 import { serving } from './serving.ts';
 import { standby, stray } from './stray.ts';
 import { concerns, terminating } from './terminating.ts';

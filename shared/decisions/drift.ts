@@ -1,4 +1,4 @@
-import { isProven, isReachableMember, zonesInTurn } from './members.ts';
+import { isProven, isReachableMember, lacksProbeAlone, zonesInTurn } from './members.ts';
 import type { Instance, Observed } from './model.ts';
 
 /** Hosts in service that said they don't run what is live, though no rollout is under way. */
@@ -24,7 +24,9 @@ export function drifted({ state, instances, now, timing }: Observed): Drift {
   if (live === null || status?.rollout !== undefined)
     return { length: 0, members: members.length, atOnce, waiting: new Set() };
   const moving = members.filter(({ host }) => host.kind === 'asked' && host.mode === 'apply');
-  const behind = members.filter((it) => it.host.kind === 'reported' && !isProven(it, live.sha256));
+  const behind = members.filter(
+    (it) => it.host.kind === 'reported' && !isProven(it, live.sha256) && !lacksProbeAlone(it, live.sha256),
+  );
   // One that has just failed lets the others go first.
   const failed = ({ host }: Instance) =>
     host.kind === 'reported' && host.sha256 === live.sha256 && now - host.at < timing.retryMs;

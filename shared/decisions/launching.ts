@@ -1,7 +1,7 @@
 import { beat, command, complete } from './command.ts';
+import type { FleetDecision } from './fleet.ts';
 import { isProven } from './members.ts';
 import type { Goal, Instance, Observed, Source, Step } from './model.ts';
-import type { FleetDecision } from './rollout.ts';
 import { returnsToPool, terminating } from './terminating.ts';
 
 /**

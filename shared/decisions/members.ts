@@ -9,6 +9,26 @@ export function isProven({ host }: Instance, sha256: string): boolean {
   return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
 }
 
+/** It runs the config, and nothing but the probe fails: no repair of the host mends that. */
+export function lacksProbeAlone({ host }: Instance, sha256: string): boolean {
+  if (host.kind !== 'reported' || host.report.mode !== 'check' || host.report.outcome !== 'unproven')
+    return false;
+  return host.report.running === sha256 && host.report.probe === 'failed';
+}
+
+/** It was given this config, and could not take it. */
+export function isFailed({ host }: Instance, sha256: string): boolean {
+  return (
+    host.kind === 'reported' &&
+    host.sha256 === sha256 &&
+    ['rejected', 'restored', 'failed', 'unable'].includes(host.report.outcome)
+  );
+}
+
+export function isHealthy({ target }: Instance): boolean {
+  return target?.state === 'healthy';
+}
+
 /** Healthy at the balancer, and not itself on its way out. */
 export function staysHealthy({ lifecycle, target }: Instance): boolean {
   return target?.state === 'healthy' && !/Terminating|Standby|^Warmed|^Detach/.test(lifecycle);

@@ -1,4 +1,5 @@
-import type { Act, Observed, Step } from './model.ts';
+import { byHand } from './fleet.ts';
+import type { Act, Observed, Status, Step } from './model.ts';
 
 /** One value of a metric of a fleet. docs/operations.md has the names and what they are good for. */
 export interface Metric {
@@ -18,6 +19,7 @@ export function metricsOfActs(
   first: FirstDone,
 ): Metric[] {
   return acts.flatMap((act): Metric[] => {
+    if (act.step === 'write-status') return transition(fleet, state.status, act.status);
     const one = instances.find(({ id }) => id === act.instance);
     // Outside a rollout only a host that has drifted is given a file.
     if (act.step === 'apply' && one?.lifecycle === 'InService' && state.status?.rollout === undefined)
@@ -56,6 +58,19 @@ export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
   return [
     count('HeldLaunches', held.length, { fleet }),
     ...[...reports].map(([problem, list]) => count('Problems', list.length, { fleet, problem })),
+  ];
+}
+
+/** What a written status says beyond the one before it. */
+function transition(fleet: string, before: Status | null, after: Status): Metric[] {
+  const { live, rejected, rollout } = after;
+  const by = (name: string) => [count(name, 1, { fleet })];
+  return [
+    ...(rollout && rollout.sha256 !== before?.rollout?.sha256 ? by('RolloutsStarted') : []),
+    ...(live && live.sha256 !== before?.live?.sha256 ? by('RolloutsLive') : []),
+    ...(rejected && rejected.at !== before?.rejected?.at
+      ? by(rejected.instance === byHand ? 'RolledBackByHand' : 'RolloutsRejected')
+      : []),
   ];
 }
 

@@ -30,6 +30,16 @@ export interface Evidence {
   phase: string;
   reason: string;
   running: string | null;
+  /** The last intent that the host accepted, `epoch.version.rank`. */
+  intent?: string | null | undefined;
+  probe?: 'ok' | 'failed' | 'none' | undefined;
+  /** Since when it is proven on what it was proven on last. Epoch seconds, by the host's clock. */
+  provenSince?: number | undefined;
+  /** `kept` where the kernel could not close the connections of clients that are not allowed any more. */
+  tunnels?: 'closed' | 'kept' | undefined;
+  /** Addresses of clients that are connected; the first of them where there are many. */
+  clients?: string[] | undefined;
+  clientsTotal?: number | undefined;
   connections?: number | undefined;
   /** Epoch seconds, by the host's clock. */
   drainingSince?: number | undefined;
@@ -54,6 +64,8 @@ export interface Instance {
   /** As Auto Scaling names it: `Pending:Wait`, `InService`, … */
   lifecycle: string;
   agentOnline: boolean;
+  /** When its agent was last heard of, null when never. */
+  agentSeenAt: number | null;
   target: { state: string; reason: string; port: number } | null;
   host: HostKnowledge;
   /** The hook it waits in, null when it waits in none of the fleet's. */
@@ -95,6 +107,8 @@ export interface Problem {
     | 'instance tags'
     | 'lifecycle hooks'
     | 'listener'
+    | 'probe'
+    | 'sick hosts'
     | 'suspended processes'
     | 'target group'
     | 'targets';
@@ -110,6 +124,8 @@ export interface Timing {
   agentBudgetMs: number;
   healthyBudgetMs: number;
   launchBudgetMs: number;
+  /** A host that can't be reached for so long holds no rollout up. */
+  outOfReachMs: number;
   stormInstances: number;
 }
 
@@ -126,7 +142,10 @@ export type Scope =
       /** Ask every host, whatever AWS says of it. */
       askAll: boolean;
       /** Asked for by hand, and when. */
-      request: { mode: 'apply'; force: boolean; at: number } | null;
+      request:
+        | { mode: 'apply'; force: boolean; at: number }
+        | { mode: 'rollback'; to: Config; at: number }
+        | null;
       /** An instance that began to come or go a moment ago is left to its own event's handler. */
       leaveYoung: boolean;
     };
@@ -148,6 +167,8 @@ export interface Observed {
     version: number;
     live: Config | null;
     rollout: Config | null;
+    /** Without a status: what most hosts are proven on, where it is still stored. */
+    found?: Config | null;
   };
   targetGroup: TargetGroupFacts | null;
   /** What is wrong with the fleet's Auto Scaling groups. */

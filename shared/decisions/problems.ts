@@ -1,5 +1,6 @@
 import { drifted } from './drift.ts';
 import { inForce, type Observed, type Problem, type Report } from './model.ts';
+import { sickness } from './sick.ts';
 
 /**
  * What a person has to mend about the fleet as a whole, since the operator can't or mustn't: said in the log, in
@@ -20,5 +21,6 @@ export function problemsOf(observed: Observed): Report[] {
       thing: 'drift',
       reason: `${drift.length} of ${drift.members} in service do not run what they should: repaired ${drift.atOnce} at a time`,
     });
+  for (const [id, why] of sickness(observed)) found.push({ thing: 'sick hosts', reason: `${id}: ${why}` });
   return found.map((problem): Report => ({ step: 'report', instance: null, ...problem }));
 }

@@ -1,13 +1,17 @@
 import { awaitCommand, command } from './command.ts';
-import { isProven } from './members.ts';
+import type { FleetDecision } from './fleet.ts';
+import { isProven, lacksProbeAlone } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
-import type { FleetDecision } from './rollout.ts';
+import { leaving, sickness } from './sick.ts';
 
 /** In service: on its goal and registered, or on the way there. Nothing is registered unproven. */
 export function serving(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
   const { id, target, host, agentOnline } = instance;
   const { timing, now } = observed;
   const goal = fleet.goal(instance);
+  const sick = sickness(observed);
+  if (leaving(observed, sick).has(id))
+    return { step: 'deregister', instance: id, reason: `sick: ${sick.get(id)}` };
   if (!agentOnline)
     return report(instance, 'agents', 'its agent is offline: nothing can be asked or changed on it');
   if (host.kind === 'asked') return awaitCommand(now, timing, instance);
@@ -19,6 +23,9 @@ export function serving(observed: Observed, fleet: FleetDecision, instance: Inst
   if (goal === null) return rest(instance, `left alone: ${fleet.says}`);
   if (!isProven(instance, goal.config.sha256)) {
     if (!goal.may) return rest(instance, goal.reason);
+    const rolls = observed.state.status?.rollout !== undefined;
+    if (!rolls && !unregistered && lacksProbeAlone(instance, goal.config.sha256))
+      return report(instance, 'probe', `it runs what it should, but ${reasonOf(host)}`);
     if (
       host.kind === 'reported' &&
       host.sha256 === goal.config.sha256 &&
@@ -73,6 +80,10 @@ function failedLately(
   retryMs: number,
 ): boolean {
   return !['proven', 'busy', 'superseded'].includes(host.report.outcome) && now - host.at < retryMs;
+}
+
+function reasonOf(host: Instance['host']): string {
+  return host.kind === 'reported' ? host.report.reason : '';
 }
 
 function report({ id }: Instance, thing: Problem['thing'], reason: string): Step {

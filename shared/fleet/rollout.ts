@@ -38,7 +38,7 @@ export const rollout: Reader<Rollout> = (text, problem) => {
       continue;
     }
     const share = readShare(value);
-    const least = key === 'errors' ? 0 : 1;
+    const least = key === 'wave' ? 1 : 0;
     if (share !== null && ('count' in share ? share.count : share.percent) >= least) result[key] = share;
     else
       problem(`${key}=${value} isn't taken: expected a number of instances or 1% to 100%, at least ${least}`);

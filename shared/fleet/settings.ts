@@ -50,4 +50,14 @@ export interface Config {
   settings: Settings;
   /** Over the settings that the file comes from (not rollout, on-revoke, paused): the same under another renderer. */
   settingsHash: string;
+  /** Known of a stored one alone. */
+  origin?: Origin;
+}
+
+/** What a stored config was made of. */
+export interface Origin {
+  /** When the code that rendered it was built, epoch seconds. */
+  build: number;
+  /** Each parameter's time of change, epoch milliseconds. */
+  parameters: Record<string, number>;
 }

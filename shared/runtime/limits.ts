@@ -11,6 +11,8 @@ export const limits = {
   commandExecutionSeconds: 120,
   /** A standard parameter's value (AWS). */
   parameterBytesMax: 4096,
+  /** GetParameters and DeleteParameters take ten names (AWS). */
+  parametersMax: 10,
   /** Others' writes of `status` between two of ours, one after another. */
   conflictsMax: 20,
   /** DescribeInstanceInformation takes 50 ids a filter (AWS). */
@@ -25,6 +27,12 @@ export const limits = {
   healthyBudgetSeconds: 900,
   /** A launch as a whole, counted from the scaling activity's start. */
   launchBudgetSeconds: 2400,
+  /** One in service that can't be reached for so long holds no rollout up any more. */
+  outOfReachSeconds: 600,
+  /** Configs that were live, kept for going back. */
+  livesKept: 5,
+  /** Other stored configs go when they are as old as this. */
+  configKeptSeconds: 86_400,
   /** Reads older than this are read again before anything is decided upon them. */
   freshSeconds: 5,
   /** A held launch or a failed host is tried again after this time. */

@@ -26,7 +26,7 @@ test('where reads take longer than they stay fresh, the run ends in time and lea
         get: () => later(0, parameter('status', JSON.stringify(onLive))),
       },
       targets: { group: () => later(0, null), health: () => later(0, []) },
-      commands: { online: () => later(0, new Set()) },
+      commands: { agents: () => later(0, new Map()) },
     },
     clock: { now: () => time, sleep: (ms: number) => later(ms, undefined) },
     log: () => {},

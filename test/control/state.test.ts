@@ -28,6 +28,12 @@ function store(between: (put: (value: string) => void) => void = () => {}) {
       const [name = '', version] = selector.split(':');
       return found(name, version === undefined ? undefined : Number(version));
     },
+    named: async (names) => names.flatMap((name) => found(name) ?? []),
+    history: async (name) =>
+      (versions.get(name) ?? []).map((value, at) => ({ name, value, version: at + 1, modifiedAt: 0 })),
+    delete: async (names) => {
+      for (const name of names) versions.delete(name);
+    },
     create: async (name, value) => (versions.has(name) ? null : write(name, value)),
     put: async (name, value) => {
       between((theirs) => write(name, theirs));
@@ -37,6 +43,10 @@ function store(between: (put: (value: string) => void) => void = () => {}) {
   return { parameters, versions, state: stateStore(parameters, path) };
 }
 
+const origin = (...changes: number[]) => ({
+  build: 1,
+  parameters: Object.fromEntries(changes.map((at, index) => [`p${index}`, at])),
+});
 const rejected = { ...onLive, rejected: { sha256: 'x', settings: 'y', instance: 'i-1', reason: 'z', at: 1 } };
 
 test('creates the first status, and only one of two does', async () => {
@@ -71,10 +81,10 @@ test('the newest of two others stays in force', async () => {
 
 test('a config comes back as it was stored', async () => {
   const { state, versions } = store();
-  await state.storeConfig(good, { port: 1 });
-  await state.storeConfig(edited, { port: 2 });
-  expect(await state.config(good.sha256)).toEqual(good);
-  expect(await state.config(edited.sha256)).toEqual(edited);
+  await state.storeConfig(good, origin(1));
+  await state.storeConfig(edited, origin(2));
+  expect(await state.config(good.sha256)).toEqual({ ...good, origin: origin(1) });
+  expect(await state.config(edited.sha256)).toEqual({ ...edited, origin: origin(2) });
   for (const [value] of versions.values()) expect(value?.length).toBeLessThanOrEqual(4096);
 });
 
@@ -88,18 +98,18 @@ test('a config that was half written is whole after the next try', async () => {
     Object.fromEntries(many.slice(160).map((value, at) => [`allowed-cidrs/s${at}`, value])),
   );
   const { state, versions } = store();
-  await state.storeConfig(large, { port: 1 });
+  await state.storeConfig(large, origin(1));
   const parts = [...versions.keys()];
   expect(parts.length).toBeGreaterThan(1);
   versions.delete(parts.at(-1) as string);
   expect(await state.config(large.sha256)).toBeNull();
-  await state.storeConfig(large, { port: 2, 'on-revoke': 9 });
-  expect(await state.config(large.sha256)).toEqual(large);
+  await state.storeConfig(large, origin(2, 3));
+  expect(await state.config(large.sha256)).toEqual({ ...large, origin: origin(2, 3) });
 });
 
 test('a config under another name than its own is none', async () => {
   const { state, parameters, versions } = store();
-  await state.storeConfig(good, {});
+  await state.storeConfig(good, origin());
   const [stored] = versions.get(`${path}config/${good.sha256}/0`) ?? [];
   await parameters.put(`${path}config/${edited.sha256}/0`, stored as string);
   expect(await state.config(edited.sha256)).toBeNull();
@@ -109,4 +119,26 @@ test('a status that is none is an error, not an empty one', async () => {
   const { state, parameters } = store();
   await parameters.put(`${path}status`, '{"epoch":"soon"}');
   await expect(state.status()).rejects.toThrow(/stored status is not one/);
+});
+
+test('the last five lives are kept for going back, others go when a day old', async () => {
+  const { state, versions } = store();
+  const configs = Array.from({ length: 8 }, (_, at) => config(`10.${at}.0.0/16`));
+  let version = 0;
+  for (const [at, { sha256 }] of configs.entries()) {
+    await state.storeConfig(configs[at]!, origin());
+    if (at > 0) await state.writeStatus({ epoch: 1, live: { sha256, since: at } }, version++);
+  }
+  const kept = () => configs.filter(({ sha256 }) => versions.has(`${path}config/${sha256}/0`));
+  expect(await state.lives()).toEqual(
+    configs
+      .slice(1)
+      .map(({ sha256 }) => sha256)
+      .reverse(),
+  );
+  const last = { epoch: 1, live: { sha256: configs[7]!.sha256, since: 7 } };
+  await state.prune(last, 86_400_000);
+  expect(kept()).toEqual(configs);
+  await state.prune(last, 86_400_001);
+  expect(kept()).toEqual(configs.slice(3));
 });

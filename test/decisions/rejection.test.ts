@@ -64,11 +64,15 @@ test('a look at one instance ends no reversal', () => {
   expect(written(rollingOut(unasked, { scope }, { rejected }))).toBeNull();
 });
 
-test('a good edit is taken up while a host cannot go back', () => {
+test('a good edit is taken up although a host cannot go back', () => {
   const third = config('172.31.0.0/24,172.31.8.0/24');
   const stuck = instance('i-1', { host: failed(good, { outcome: 'unable', reason: 'disk full' }) });
-  expect(written(rollingOut([stuck], { desired: desiredOf(third) }, { rejected }))).toMatchObject({
-    rollout: { sha256: third.sha256 },
+  const change = { desired: desiredOf(third) };
+  const ended = written(rollingOut([stuck], change, { rejected }));
+  expect(ended).toEqual({ ...onLive, rejected });
+  const state = { status: ended, version: 5, live: good, rollout: null };
+  expect(written(world([stuck], { ...change, state }))).toMatchObject({
+    rollout: { sha256: third.sha256, unhealthyBefore: ['i-1'] },
   });
 });
 

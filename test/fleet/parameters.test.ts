@@ -156,7 +156,7 @@ describe('rollout', () => {
   test.each([
     ['canry=1', 'did you mean canary?'],
     ['canary', 'expected canary=VALUE'],
-    ['canary=0', 'at least 1'],
+    ['wave=0', 'at least 1'],
     ['wave=0%', 'at least 1'],
     ['wave=101%', '1% to 100%'],
     ['wave=-1', '1% to 100%'],

@@ -1,0 +1,59 @@
+import type { Desired } from '../decisions/model.ts';
+import { readSettings } from '../fleet/parameters.ts';
+import type { Config, Origin, Parameter } from '../fleet/settings.ts';
+import { renderConfig } from '../fleet/squid-conf.ts';
+import { type Engine, parameterPath } from './engine.ts';
+import type { Where } from './observe.ts';
+
+/** What a fleet's parameters ask for, and where it comes from. */
+export interface DesiredReader {
+  read(): Promise<void>;
+  /**
+   * Parameter Store may answer with what was true a moment ago, or with a page less. What is older than what a
+   * config was made of, or gone since, counts as an edit of this moment, so that it is read again before
+   * anything comes of it; as deleted counts what is named as missing twice.
+   */
+  doubt(known: (Config | null)[]): Promise<void>;
+  desired(): Desired;
+  origin(): Origin;
+}
+
+export function desiredReader({ aws, clock, prefix, build }: Engine, where: Where): DesiredReader {
+  const path = parameterPath(prefix, where.fleet);
+  const missed = new Map<string, number>();
+  let found: Parameter[] = [];
+  let desired: Desired = { kind: 'mistakes', mistakes: [], editedAt: 0 };
+
+  return {
+    desired: () => desired,
+    origin: () => ({
+      build,
+      parameters: Object.fromEntries(found.map(({ name, modifiedAt }) => [name, modifiedAt])),
+    }),
+    read: async () => {
+      found = edited(await aws.parameters.below(path), where.set ?? {});
+      const editedAt = Math.max(where.deletedAt ?? 0, ...found.map(({ modifiedAt }) => modifiedAt));
+      const answer = readSettings(found);
+      if ('mistakes' in answer) desired = { kind: 'mistakes', mistakes: answer.mistakes, editedAt };
+      else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
+    },
+    doubt: async (known) => {
+      const recorded = new Map(known.flatMap((it) => Object.entries(it?.origin?.parameters ?? {})));
+      const isOld = found.some(({ name, modifiedAt }) => modifiedAt < (recorded.get(name) ?? 0));
+      const missing = [...recorded.keys()].filter((name) => !found.some((it) => it.name === name));
+      const there =
+        missing.length === 0 ? [] : await aws.parameters.named(missing.map((name) => path + name));
+      for (const name of missed.keys()) if (!missing.includes(name)) missed.delete(name);
+      for (const name of missing) missed.set(name, there.length > 0 ? 0 : (missed.get(name) ?? 0) + 1);
+      const isShort = [...missed.values()].some((times) => times < 2);
+      if (isOld || isShort) desired = { ...desired, editedAt: clock.now() };
+    },
+  };
+}
+
+/** The parameters as they would be after edits that have not been made; an empty value stands for a deletion. */
+function edited(parameters: Parameter[], set: Record<string, string>): Parameter[] {
+  const rest = parameters.filter(({ name }) => !(name in set));
+  const added = Object.entries(set).filter(([, value]) => value !== '');
+  return [...rest, ...added.map(([name, value]) => ({ name, value, version: 0, modifiedAt: 0 }))];
+}

@@ -1,0 +1,50 @@
+import { isFailed, isHealthy } from './members.ts';
+import type { Instance, Observed } from './model.ts';
+
+/**
+ * Hosts that can't be helped now: out of reach for long while a rollout goes on, or unable to take even what is
+ * live. They are named, taken out of the target group, and tried again.
+ */
+export function sickness(observed: Observed): Map<string, string> {
+  const { status, live } = observed.state;
+  const sick = new Map<string, string>();
+  for (const instance of observed.instances) {
+    if (instance.lifecycle !== 'InService') continue;
+    if (status?.rollout !== undefined && isOutOfReach(observed, instance))
+      sick.set(instance.id, `not reached for ${observed.timing.outOfReachMs / 60_000} minutes`);
+    else if (live !== null && isFailed(instance, live.sha256))
+      sick.set(instance.id, `cannot be brought to what is live: ${reasonOf(instance)}`);
+  }
+  return sick;
+}
+
+/** Who of the sick leaves the target group now: at least half of the fleet stays in it, healthy. */
+export function leaving(observed: Observed, sick: Map<string, string>): Set<string> {
+  const members = observed.instances.filter(({ lifecycle }) => lifecycle === 'InService');
+  let healthy = members.filter(isHealthy).length;
+  const leave = new Set<string>();
+  for (const member of members) {
+    const { id, target } = member;
+    if (!sick.has(id) || target === null || target.state.endsWith('draining')) continue;
+    const left = healthy - (isHealthy(member) ? 1 : 0);
+    if (left * 2 < members.length) continue;
+    leave.add(id);
+    healthy = left;
+  }
+  return leave;
+}
+
+/** Its agent was last heard of long ago, or takes no command since the rollout began. */
+export function isOutOfReach(
+  { now, timing, state }: Observed,
+  { agentOnline, agentSeenAt, host }: Instance,
+): boolean {
+  const startedAt = state.status?.rollout?.startedAt;
+  const since = agentOnline ? startedAt : (agentSeenAt ?? startedAt);
+  const silent = !agentOnline || host.kind === 'unreachable';
+  return silent && since !== undefined && now - since >= timing.outOfReachMs;
+}
+
+function reasonOf({ host }: Instance): string {
+  return host.kind === 'reported' ? host.report.reason : '';
+}
