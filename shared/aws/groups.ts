@@ -54,8 +54,9 @@ export interface Groups {
    * of the newest thousand activities names is left out.
    */
   activityStarts(group: string, instances: string[]): Promise<Map<string, number>>;
-  complete(group: string, hook: string, instance: string, result: 'CONTINUE' | 'ABANDON'): Promise<void>;
-  heartbeat(group: string, hook: string, instance: string): Promise<void>;
+  /** False when the action was over already, which is success too. */
+  complete(group: string, hook: string, instance: string, result: 'CONTINUE' | 'ABANDON'): Promise<boolean>;
+  heartbeat(group: string, hook: string, instance: string): Promise<boolean>;
 }
 
 /** Auto Scaling in the operator's words. `tag` is the key that marks a fleet's groups. */
@@ -172,10 +173,12 @@ function noteStarts(activities: Activity[], starts: Map<string, number>): void {
 }
 
 /** A finished action counts as done: completing twice is success. */
-async function unlessOver(call: Promise<unknown>): Promise<void> {
+async function unlessOver(call: Promise<unknown>): Promise<boolean> {
   try {
     await call;
+    return true;
   } catch (error) {
     if (!isActionOver(error)) throw error;
+    return false;
   }
 }

@@ -59,12 +59,18 @@ export async function act(
     );
   for (const { group, hook, instance, result, reason } of of('complete')) {
     const last = result === 'ABANDON' ? farewell(engine, observed, instance, reason) : Promise.resolve();
-    work.push(last.then(() => engine.aws.groups.complete(group, hook, instance, result)));
+    work.push(
+      last
+        .then(() => engine.aws.groups.complete(group, hook, instance, result))
+        .then((wasActive) => {
+          if (!wasActive) observer.memory.over.set(instance, hook);
+        }),
+    );
     const one = observed.instances.find(({ id }) => id === instance);
     const other = hook.replace(/-launch$/, '-terminate');
     // A hook that doesn't hold it is no failure.
     if (one !== undefined && other !== hook && mayHaveReturned(observed, one))
-      work.push(engine.aws.groups.complete(group, other, instance, 'CONTINUE'));
+      work.push(engine.aws.groups.complete(group, other, instance, 'CONTINUE').then(() => {}));
     stale.add('groups');
   }
   await allOf(work);

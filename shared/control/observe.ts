@@ -16,6 +16,7 @@ import { mostProven } from '../decisions/recovery.ts';
 import type { Config, Origin } from '../fleet/settings.ts';
 import { parseReport } from '../host/report.ts';
 import { limits } from '../runtime/limits.ts';
+import { storedConfigs } from './configs.ts';
 import { desiredReader } from './desired.ts';
 import { type Engine, fleetTag, statePath } from './engine.ts';
 import { groupProblems } from './group-check.ts';
@@ -44,6 +45,8 @@ export interface Memory {
   hosts: Map<string, Known>;
   heartbeats: Map<string, number>;
   registered: Map<string, number>;
+  /** The hook whose action was over when it was completed: what holds the instance is somebody else's. */
+  over: Map<string, string>;
   /** Targets that no group of the fleet knows, and how often they were found so. */
   strays: Map<string, number>;
   /** Version of `status` that this run has read or written last. */
@@ -67,13 +70,14 @@ export function observer(engine: Engine, where: Where): Observer {
   const memory: Memory = {
     hosts: new Map(),
     heartbeats: new Map(),
+    over: new Map(),
     registered: new Map(),
     strays: new Map(),
     statusVersion: 0,
   };
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
   const readAt = new Map<Source, number>();
-  const configs = new Map<string, Config>();
+  const configs = storedConfigs(state);
   const hooks = new Map<string, Hook[]>();
   const starts = new Map<string, number>();
   let groups: Group[] = [];
@@ -149,7 +153,7 @@ export function observer(engine: Engine, where: Where): Observer {
         );
       };
       await read(['groups', 'parameters', 'state', 'commands']);
-      await readConfigs();
+      stored = { ...stored, ...(await configs.of(stored.status, stored.version, parameters.desired())) };
       if (wanted.has('parameters')) await parameters.doubt([stored.live, stored.rollout]);
       // These need to know the target group and the instances.
       await read(['targets', 'agents']);
@@ -205,30 +209,16 @@ export function observer(engine: Engine, where: Where): Observer {
     await readHooks(group);
     const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
     // One that came in may go out within the same run: its start is another one then.
-    for (const { id } of group.instances) if (!waiting.includes(id)) starts.delete(id);
+    for (const { id } of group.instances)
+      if (!waiting.includes(id)) for (const map of [starts, memory.over]) map.delete(id);
     if (scope.kind === 'instance' || waiting.every((id) => starts.has(id))) return;
     for (const [id, at] of await aws.groups.activityStarts(group.name, waiting)) starts.set(id, at);
-  }
-
-  /** Live's and the rollout's config: desired itself when it is the same, else from the state. */
-  async function readConfigs(): Promise<void> {
-    const find = async (sha256: string | undefined): Promise<Config | null> => {
-      if (sha256 === undefined) return null;
-      const desired = parameters.desired();
-      if (desired.kind === 'config' && desired.config.sha256 === sha256) return desired.config;
-      const found = configs.get(sha256) ?? (await state.config(sha256));
-      if (found !== null) configs.set(sha256, found);
-      return found;
-    };
-    const { status } = stored;
-    const [live, rollout] = await Promise.all([find(status?.live?.sha256), find(status?.rollout?.sha256)]);
-    stored = { ...stored, live, rollout };
   }
 
   /** Without a status, what most hosts run may still be stored. */
   async function findLost(instances: Instance[]): Promise<Config | null> {
     const sha256 = stored.status === null ? mostProven(instances) : null;
-    return sha256 === null ? null : state.config(sha256);
+    return sha256 === null ? null : configs.read(sha256);
   }
 
   async function readResults(commandId: string): Promise<void> {
@@ -261,6 +251,8 @@ export function observer(engine: Engine, where: Where): Observer {
       target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
       hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },
+      // Which hook holds one bound for the warm pool, its state does not tell.
+      isOver: memory.over.has(id) && !lifecycle.startsWith('Warmed:'),
       startedAt,
       // The hook's time began no earlier than what it waits for, whoever looks.
       heartbeatAt: memory.heartbeats.get(id) ?? startedAt,

@@ -53,7 +53,11 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
         const key = `${it.step} ${it.instance}`;
         if (!first.has(key)) first.set(key, observed.now);
       }
-      engine.measure(metricsOfActs(observed, acts, (step, instance) => first.get(`${step} ${instance}`)));
+      // What was over already has been counted by whoever ended it.
+      const counted = acts.filter(
+        (it) => it.step !== 'complete' || eye.memory.over.get(it.instance) !== it.hook,
+      );
+      engine.measure(metricsOfActs(observed, counted, (step, instance) => first.get(`${step} ${instance}`)));
       // An event's instance whose action has been completed is Auto Scaling's from here on.
       if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
         return end(observed, steps, false);

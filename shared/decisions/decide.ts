@@ -34,6 +34,8 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
     isFresh(observed, instance)
   )
     return rest(instance, 'its event is young: the handler has it');
+  if (waits(instance) && instance.isOver === true)
+    return rest(instance, "the fleet's own hook has ended: another one holds it");
   switch (instance.lifecycle) {
     case 'Pending:Wait':
     case 'Warmed:Pending:Wait':

@@ -70,6 +70,8 @@ export interface Instance {
   host: HostKnowledge;
   /** The hook it waits in, null when it waits in none of the fleet's. */
   hook: { name: string; heartbeatMs: number } | null;
+  /** The fleet's own hook has ended, and another still holds it. */
+  isOver?: boolean;
   /** Start of the launch or termination, from the event or the scaling activity. */
   startedAt: number | null;
   /** When this run last sent a heartbeat, or the event came in. */
