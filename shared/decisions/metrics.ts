@@ -64,14 +64,14 @@ export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
 /** What a written status says beyond the one before it. */
 function transition(fleet: string, before: Status | null, after: Status): Metric[] {
   const { live, rejected, rollout } = after;
-  const by = (name: string) => [count(name, 1, { fleet })];
-  return [
-    ...(rollout && rollout.sha256 !== before?.rollout?.sha256 ? by('RolloutsStarted') : []),
-    ...(live && live.sha256 !== before?.live?.sha256 ? by('RolloutsLive') : []),
-    ...(rejected && rejected.at !== before?.rejected?.at
-      ? by(rejected.instance === byHand ? 'RolledBackByHand' : 'RolloutsRejected')
-      : []),
+  const taken = rejected !== undefined && rejected.at !== before?.rejected?.at;
+  const metrics = [
+    rollout && rollout.sha256 !== before?.rollout?.sha256 && count('RolloutsStarted', 1, { fleet }),
+    live && live.sha256 !== before?.live?.sha256 && count('RolloutsLive', 1, { fleet }),
+    taken && rejected.instance !== byHand && count('RolloutsRejected', 1, { fleet }),
+    taken && rejected.instance === byHand && count('RolledBackByHand', 1, { fleet }),
   ];
+  return metrics.filter((metric) => typeof metric === 'object');
 }
 
 function count(name: string, value: number, dimensions: Record<string, string>): Metric {

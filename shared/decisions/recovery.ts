@@ -25,7 +25,7 @@ export function rebuild({ instances, desired, state }: Observed): Found | null {
   const config = known.find((it) => it?.sha256 === sha256);
   const runs = `most hosts run ${sha256.slice(0, 12)}`;
   if (config) return { kind: 'live', config, says: `the state was lost, and ${runs}` };
-  const says = `the state was lost: ${runs}, which is not stored; reconcile with {"mode": "apply"} rolls the parameters out`;
+  const says = `the state was lost: ${runs}, which is not stored; an apply by hand rolls the parameters out`;
   return { kind: 'wait', says };
 }
 

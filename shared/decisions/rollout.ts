@@ -156,8 +156,10 @@ function reversal(observed: Observed, status: Status): FleetDecision {
 
 function saysOf(observed: Observed, config: Config, { members, done, waves, wait }: Progress): string {
   const wave = waves.find((it) => !it.members.every((member) => done.includes(member)));
-  const where = [wave?.name, isPaused(observed) ? 'paused' : wait?.reason].filter((it) => it !== undefined);
-  return `rolling out ${short(config.sha256)}: ${done.length} of ${members.length}${where.map((it) => `, ${it}`).join('')}`;
+  const counted = `rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`;
+  return [counted, wave?.name, isPaused(observed) ? 'paused' : wait?.reason]
+    .filter((it) => it !== undefined)
+    .join(', ');
 }
 
 /** The first sweep after live was written asks every host: a launch may have raced it. */
