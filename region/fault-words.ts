@@ -35,7 +35,7 @@ const path = {
 };
 
 const kinds: Record<FaultKind, Kind> = {
-  throttle: { subject: 'an operation of the region, such as SendCommand', find: findOperation },
+  throttle: { subject: 'an operation, such as SendCommand, or admit:SendCommand', find: findThrottled },
   lose: event,
   double: event,
   delay: { ...event, amount: 'SECONDS' },
@@ -91,6 +91,15 @@ function numberOf(word: string, wanted: string): number {
 }
 
 const given = (word: string): string => (word === '' ? '' : `, not ${word}`);
+
+/** An operation, or a function's calls of it. */
+function findThrottled(word: string, world: World): string | undefined {
+  const [name = '', caller] = word.split(':').reverse();
+  const operation = findOperation(name, world);
+  if (operation === undefined || caller === undefined) return operation;
+  const functionName = findFunction(caller, world);
+  return functionName && `${functionName}:${operation}`;
+}
 
 /** As the SDK or as the AWS CLI spells it. */
 function findOperation(word: string, { wire }: World): string | undefined {

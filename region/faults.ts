@@ -3,7 +3,7 @@ import { AwsError } from './service.ts';
 
 /** What can be made to go wrong, and what its `subject` is. */
 export type FaultKind =
-  /** Operation: calls of it are throttled, those inside the region too. */
+  /** Operation: calls of it are throttled, those inside the region too; `function:Operation`, its calls alone. */
   | 'throttle'
   /** Detail-type: events of it are lost, come twice, or come `amount` seconds late. */
   | 'lose'
@@ -32,8 +32,8 @@ interface Entry extends Fault {
   id: number;
   since: number;
   struck: number;
-  /** AWS calls of the function's present invocation. */
-  calls: number;
+  /** AWS calls of the present invocation of each of the function's environments. */
+  calls: Map<string, number>;
   /** The new instances it has befallen. */
   instances: Set<string>;
 }
@@ -50,7 +50,7 @@ export class Faults {
   private added = 0;
   private readonly clock: Clock;
   private readonly random: () => number;
-  private crashFunction: (name: string) => void = () => {};
+  private crashFunction: (name: string, environment: string) => void = () => {};
 
   constructor(clock: Clock, random: () => number) {
     this.clock = clock;
@@ -63,7 +63,7 @@ export class Faults {
       id: ++this.added,
       since: this.clock.now(),
       struck: 0,
-      calls: 0,
+      calls: new Map<string, number>(),
       instances: new Set<string>(),
     };
     this.entries.push({ ...fault, ...fresh });
@@ -84,8 +84,9 @@ export class Faults {
   }
 
   /** The error that a call is answered with. */
-  errorOf(service: string, operation: string): AwsError | undefined {
-    if (!this.strike('throttle', (subject) => subject === operation)) return undefined;
+  errorOf(service: string, operation: string, identity = ''): AwsError | undefined {
+    const subjects = [operation, `${identity.split('/').at(-1)}:${operation}`];
+    if (!this.strike('throttle', (subject) => subjects.includes(subject))) return undefined;
     if (service === 'lambda') return new AwsError('TooManyRequestsException', 'Rate Exceeded.', 429);
     const query = ['autoscaling', 'elbv2', 'cloudformation', 'sts'].includes(service);
     return new AwsError(query ? 'Throttling' : 'ThrottlingException', 'Rate exceeded', 400);
@@ -125,21 +126,22 @@ export class Faults {
     return result;
   }
 
-  onCrash(crash: (functionName: string) => void): void {
+  onCrash(crash: (functionName: string, environment: string) => void): void {
     this.crashFunction = crash;
   }
 
-  /** A function's calls are counted from the start of its latest invocation. */
-  invocationStarts(functionName: string): void {
-    for (const entry of this.entries) if (entry.subject === functionName) entry.calls = 0;
+  /** Calls are counted from the start of an environment's invocation. */
+  invocationStarts(environment: string): void {
+    for (const { calls } of this.entries) calls.delete(environment);
   }
 
-  /** Counts a call; true when the function that made it is dead now. */
-  crashes(identity: string): boolean {
+  /** Counts a call; true when the environment that made it, known by its session token, is dead now. */
+  crashes(identity: string, environment: string): boolean {
     const hits = (name: string) => identity.endsWith(`/${name}`);
-    for (const entry of this.entries) if (entry.kind === 'crash' && hits(entry.subject)) entry.calls += 1;
-    const struck = this.strike('crash', (name, entry) => hits(name) && entry.calls === entry.amount);
-    if (struck) this.crashFunction(struck.subject);
+    const count = ({ calls }: Entry) => calls.get(environment) ?? 0;
+    for (const entry of this.entries) if (hits(entry.subject)) entry.calls.set(environment, count(entry) + 1);
+    const struck = this.strike('crash', (name, entry) => hits(name) && count(entry) === entry.amount);
+    if (struck) this.crashFunction(struck.subject, environment);
     return struck !== undefined;
   }
 

@@ -123,6 +123,8 @@ export const eventLimits: Record<string, Members> = {
 
 /** One queue's dead letters are read by hand: no FIFO, nothing to make a receive idempotent. */
 export const queueLimits: Record<string, Members> = {
+  GetQueueUrl: { QueueName: {} },
+  ListQueues: { QueueNamePrefix: {} },
   ReceiveMessage: {
     ...{ QueueUrl: {}, AttributeNames: {}, MessageSystemAttributeNames: {}, MessageAttributeNames: {} },
     MaxNumberOfMessages: { min: 1, max: 10 },

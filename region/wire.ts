@@ -93,8 +93,9 @@ async function answer(
     const input = recognised.read();
     entry.input = input;
     // Nobody is left to hear an answer.
-    if (faults.crashes(call.identity)) await new Promise(() => {});
-    const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation);
+    if (faults.crashes(call.identity, request.headers['x-amz-security-token'] ?? ''))
+      await new Promise(() => {});
+    const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation, call.identity);
     if (fault) throw fault;
     const output = await run(input, call);
     return success(recognised, NormalizedSchema.of(recognised.schema[5]), output ?? {}, call.requestId);

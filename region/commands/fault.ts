@@ -7,7 +7,8 @@ const usage = `Makes something go wrong in a running region.
 
   npm run region -- fault FAULT WHAT [NUMBER] [HOW OFTEN]
 
-  throttle OPERATION           calls of it are throttled
+  throttle OPERATION           calls of it are throttled; admit:OPERATION, those
+                               of one function alone
   lose EVENT                   it never reaches a function
   double EVENT                 it comes twice
   delay EVENT SECONDS          it comes late

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Instance } from '../instances.ts';
 import type { RunResult } from '../ports.ts';
-import { type CommandDocument, substitute } from './documents.ts';
+import type { CommandDocument, substitute } from './documents.ts';
 
 export type InvocationStatus =
   | 'Pending'
@@ -16,6 +16,8 @@ export interface Command {
   id: string;
   document: CommandDocument;
   parameters: Record<string, string>;
+  /** The document's step with the parameters put in, once for all its instances. */
+  step: ReturnType<typeof substitute>;
   requestedAt: number;
   deliveryTimeoutSeconds: number;
   comment: string;
@@ -47,8 +49,8 @@ const knockMs = 1_000;
 const open: InvocationStatus[] = ['Pending', 'InProgress', 'Cancelling'];
 
 /** What was never delivered doesn't count as an error of the command. */
-export const isError = ({ status, statusDetails }: Invocation): boolean =>
-  status === 'Failed' || statusDetails === 'Execution Timed Out';
+export const isError = ({ statusDetails }: Invocation): boolean =>
+  statusDetails === 'Failed' || statusDetails === 'Execution Timed Out';
 
 export const isEnded = ({ status }: Invocation): boolean => !open.includes(status);
 
@@ -62,13 +64,13 @@ export function isOnline(context: Context, instance: Instance): boolean {
   return instance.state === 'running' && !silent && isRegistered(context, instance);
 }
 
+const isGone = ({ state }: Instance): boolean => state === 'shutting-down' || state === 'terminated';
+
 /** Delivers commands to hosts, runs them, and ends each invocation one way or another. */
 export class Agents {
   private readonly context: Context;
   private readonly busy = new Map<string, { running: number; waiting: Invocation[] }>();
-  /** Each command's step, put together once for all its instances. */
-  private readonly steps = new WeakMap<Command, ReturnType<typeof substitute>>();
-  private readonly timeOuts = new Map<Invocation, (() => void)[]>();
+  private readonly timeOuts = new Map<Invocation, () => void>();
 
   constructor(context: Context) {
     this.context = context;
@@ -101,34 +103,22 @@ export class Agents {
     const { clock, pace, faults } = this.context;
     const { command, instance } = invocation;
     const deliveryMs = command.deliveryTimeoutSeconds * 1000;
-    let delivered = false;
+    const deliverBy = clock.now() + deliveryMs;
     invocation.sent = true;
     const knock = (): void => {
+      if (isGone(instance)) this.end(invocation, 'Failed', 'Undeliverable');
       // A script must not start after its delivery was given up.
-      if (isEnded(invocation)) return;
+      if (isEnded(invocation) || clock.now() >= deliverBy) return;
       if (!isOnline(this.context, instance)) return void clock.after(knockMs, knock);
-      delivered = true;
       const agent = this.busy.get(instance.instanceId) ?? { running: 0, waiting: [] };
       this.busy.set(instance.instanceId, agent);
       agent.waiting.push(invocation);
       this.work(agent);
     };
     clock.after(pace.deliveryMs + faults.agentOf(instance).slowMs, knock);
-    // What an agent took and never answered, because its machine is gone, ends after both time-outs.
-    const { timeoutMs } = this.step(command);
-    const timeOuts = [
-      clock.after(deliveryMs, () => {
-        if (!delivered) this.end(invocation, 'TimedOut', 'Delivery Timed Out');
-      }),
-      clock.after(deliveryMs + timeoutMs, () => this.end(invocation, 'TimedOut', 'Execution Timed Out')),
-    ];
-    this.timeOuts.set(invocation, timeOuts);
-  }
-
-  private step(command: Command): ReturnType<typeof substitute> {
-    const step = this.steps.get(command) ?? substitute(command.document, command.parameters);
-    this.steps.set(command, step);
-    return step;
+    // Whatever an agent never answered to, taken or not, expires after both time-outs.
+    const expire = () => this.end(invocation, 'TimedOut', 'Delivery Timed Out');
+    this.timeOuts.set(invocation, clock.after(deliveryMs + command.step.timeoutMs, expire));
   }
 
   private work(agent: { running: number; waiting: Invocation[] }): void {
@@ -143,13 +133,12 @@ export class Agents {
 
   private async run(invocation: Invocation): Promise<void> {
     const { command, instance } = invocation;
-    const { document, parameters } = command;
+    const { document, parameters, step } = command;
     if (isEnded(invocation)) return;
     invocation.startedAt = this.context.clock.now();
     this.change(invocation, 'InProgress', 'In Progress');
     let result: RunResult;
     try {
-      const step = this.step(command);
       const { signal } = invocation.abort;
       result = await instance.host!.run({ documentName: document.name, parameters, ...step, signal });
     } catch {
@@ -169,7 +158,7 @@ export class Agents {
     if (isEnded(invocation)) return;
     invocation.endedAt = this.context.clock.now();
     // Thousands of them would otherwise stay on the clock long after their invocations.
-    for (const cancel of this.timeOuts.get(invocation) ?? []) cancel();
+    this.timeOuts.get(invocation)?.();
     this.timeOuts.delete(invocation);
     this.change(invocation, status, details);
     this.advance(invocation.command);

@@ -8,20 +8,25 @@ const pluginOutputMax = 2_500;
 
 export function describeCommand(command: Command): model.Command {
   const { invocations } = command;
-  const count = (status: string) => invocations.filter((invocation) => invocation.status === status).length;
+  const count = (details: string) => invocations.filter((one) => one.statusDetails === details).length;
   const running = invocations.some((invocation) => !isEnded(invocation));
   const begun = invocations.some(({ status }) => status !== 'Pending');
   const { cancelled } = command;
-  // A delivery time-out alone doesn't make a command fail: judge invocations, never the command.
-  const failed = invocations.some(isError);
+  // It can be a success over some that nothing was delivered to: judge invocations, never the command.
+  const failed = invocations.some(isError) || count('Undeliverable') === invocations.length;
+  const expired = count('Delivery Timed Out') >= Math.max(1, command.errorsMax);
   const open = cancelled ? 'Cancelling' : begun ? 'InProgress' : 'Pending';
-  const status = running ? open : cancelled ? 'Cancelled' : failed ? 'Failed' : 'Success';
+  const ended = cancelled ? 'Cancelled' : failed ? 'Failed' : expired ? 'TimedOut' : 'Success';
+  const status = running ? open : ended;
+  const spelled: Record<string, string> = { InProgress: 'In Progress', TimedOut: 'Delivery Timed Out' };
   return {
     CommandId: command.id,
     DocumentName: command.document.name,
     DocumentVersion: `${command.document.version}`,
     Comment: command.comment,
-    ExpiresAfter: new Date(command.requestedAt + command.deliveryTimeoutSeconds * 1000),
+    ExpiresAfter: new Date(
+      command.requestedAt + command.deliveryTimeoutSeconds * 1000 + command.step.timeoutMs,
+    ),
     Parameters: Object.fromEntries(
       Object.entries(command.parameters).map(([name, value]) => [name, [value]]),
     ),
@@ -29,13 +34,13 @@ export function describeCommand(command: Command): model.Command {
     Targets: [],
     RequestedDateTime: new Date(command.requestedAt),
     Status: status,
-    StatusDetails: status === 'InProgress' ? 'In Progress' : status,
+    StatusDetails: spelled[status] ?? status,
     MaxConcurrency: `${command.concurrency}`,
     MaxErrors: `${command.errorsMax}`,
     TargetCount: invocations.length,
     CompletedCount: invocations.filter(isEnded).length,
-    ErrorCount: count('Failed') + count('TimedOut'),
-    DeliveryTimedOutCount: invocations.filter((i) => i.statusDetails === 'Delivery Timed Out').length,
+    ErrorCount: invocations.filter(isError).length,
+    DeliveryTimedOutCount: count('Delivery Timed Out'),
     TimeoutSeconds: command.deliveryTimeoutSeconds,
   };
 }

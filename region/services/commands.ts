@@ -6,7 +6,13 @@ import { page } from '../pages.ts';
 import { AwsError, account, type Service } from '../service.ts';
 import { Agents, type Command, isEnded, isRegistered } from './agents.ts';
 import { describeCommand, describeInvocation, describeResult } from './commands-described.ts';
-import { type CommandDocument, chooseDocument, readDocument, readParameters } from './documents.ts';
+import {
+  type CommandDocument,
+  chooseDocument,
+  readDocument,
+  readParameters,
+  substitute,
+} from './documents.ts';
 import { describeInstances } from './managed-instances.ts';
 
 export interface Commands {
@@ -65,6 +71,7 @@ function createCommand(
     id: context.ids.uuid(),
     document,
     parameters,
+    step: substitute(document, parameters),
     requestedAt: context.clock.now(),
     deliveryTimeoutSeconds: input.TimeoutSeconds ?? deliveryTimeoutSeconds,
     comment: input.Comment ?? '',

@@ -31,12 +31,14 @@ export interface LambdaFunction {
   /** Warm environments, the one used last at the end. */
   idle: Environment[];
   running: number;
-  /** Each kills one of the environments that run an invocation. */
-  kills: Set<() => void>;
+  /** By session token: each kills one of the environments that run an invocation. */
+  kills: Map<string, () => void>;
 }
 
 interface Environment {
   sandbox: Sandbox;
+  /** Tells its calls from those of the function's other environments. */
+  token: string;
   log: LogStream;
   keepWarm?: () => void;
 }
@@ -74,11 +76,11 @@ export function createExecutor(
   const starting = new Set<Promise<Sandbox>>();
   const active = new Set<Sandbox>();
   let closed = false;
+  let started = 0;
 
   const run = async (one: LambdaFunction, payload: string, requestId: string): Promise<Outcome> => {
     refuseAboveLimit(one, [...functions.values()], concurrency);
     one.running += 1;
-    faults.invocationStarts(one.definition.name);
     try {
       return await invokeIn(one, payload, requestId);
     } finally {
@@ -90,19 +92,21 @@ export function createExecutor(
     const warm = one.idle.pop();
     warm?.keepWarm?.();
     const log = warm?.log ?? one.log.stream();
+    const token = warm?.token ?? `${one.definition.environment.AWS_SESSION_TOKEN ?? ''}${++started}`;
+    faults.invocationStarts(token);
     const tail = log.tail();
     const initStart = clock.now();
     let start = initStart;
     let outcome: Omit<Outcome, 'logTail'>;
     try {
-      const sandbox = warm?.sandbox ?? (await startSandbox(one, log));
+      const sandbox = warm?.sandbox ?? (await startSandbox(one, token, log));
       active.add(sandbox);
       start = clock.now();
       log.write(`START RequestId: ${requestId} Version: $LATEST`);
-      outcome = await invokeWithin(timers, clock, { one, sandbox, payload, requestId, log });
+      outcome = await invokeWithin(timers, clock, { one, sandbox, token, payload, requestId, log });
       active.delete(sandbox);
       if (closed || outcome.error?.fatal) await sandbox.stop();
-      else park(one, { sandbox, log });
+      else park(one, { sandbox, token, log });
     } catch (thrown) {
       const error = functionError(thrown); // The handler's module threw while it was loaded.
       log.write(`START RequestId: ${requestId} Version: $LATEST`);
@@ -114,8 +118,9 @@ export function createExecutor(
     return { ...outcome, logTail: tail() };
   };
 
-  const startSandbox = (one: LambdaFunction, log: LogStream): Promise<Sandbox> => {
-    const start = sandboxes.start(one.definition, log.write);
+  const startSandbox = (one: LambdaFunction, token: string, log: LogStream): Promise<Sandbox> => {
+    const environment = { ...one.definition.environment, AWS_SESSION_TOKEN: token };
+    const start = sandboxes.start({ ...one.definition, environment }, log.write);
     starting.add(start);
     return start.finally(() => starting.delete(start));
   };
@@ -144,6 +149,7 @@ export function createExecutor(
 interface Invocation {
   one: LambdaFunction;
   sandbox: Sandbox;
+  token: string;
   payload: string;
   requestId: string;
   log: LogStream;
@@ -155,13 +161,13 @@ function invokeWithin(
   clock: Clock,
   invocation: Invocation,
 ): Promise<Omit<Outcome, 'logTail'>> {
-  const { one, sandbox, payload, requestId, log } = invocation;
+  const { one, sandbox, token, payload, requestId, log } = invocation;
   const { timeoutSeconds } = one.definition;
   const deadline = clock.now() + timeoutSeconds * 1000;
   return new Promise((resolve) => {
     const fail = (error: FunctionError) => {
       cancel();
-      one.kills.delete(kill);
+      one.kills.delete(token);
       resolve({ payload: JSON.stringify(error.payload()), error });
     };
     const kill = () => {
@@ -169,7 +175,7 @@ function invokeWithin(
       log.write(`${errorMessage} Runtime.ExitError`);
       fail(new FunctionError({ errorType: 'Runtime.ExitError', errorMessage, fatal: true }));
     };
-    one.kills.add(kill);
+    one.kills.set(token, kill);
     const cancel = timers.after(timeoutSeconds * 1000, () => {
       const text = `Task timed out after ${timeoutSeconds.toFixed(2)} seconds`;
       log.write(`${new Date(clock.now()).toISOString()} ${requestId} ${text}`);
@@ -179,7 +185,7 @@ function invokeWithin(
     sandbox.invoke(JSON.parse(payload), { requestId, deadline }).then(
       (result) => {
         cancel();
-        one.kills.delete(kill);
+        one.kills.delete(token);
         resolve({ payload: JSON.stringify(result) ?? 'null' });
       },
       (thrown) => fail(functionError(thrown)),

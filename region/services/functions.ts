@@ -60,7 +60,7 @@ interface InvokeInput {
 const synchronousBytesMax = 6 * 1024 * 1024;
 const asynchronousBytesMax = 1024 * 1024;
 const pageMax = 50;
-const fresh = () => ({ idle: [], running: 0, kills: new Set<() => void>() });
+const fresh = () => ({ idle: [], running: 0, kills: new Map<string, () => void>() });
 const asyncDefaults: AsyncConfig = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600 };
 const functionName =
   /^(?:arn:aws:lambda:[\w-]+:)?(?:(?:\d{12}:)?function:|\d{12}:)?([\w-]{1,64})(?::\$LATEST)?$/;
@@ -72,9 +72,7 @@ export function createFunctions(options: FunctionsOptions): Functions {
   const timers = createTimers(options.clock);
   const executor = createExecutor(options, functions, timers);
   const enqueue = createFunctionQueue(options, executor, timers);
-  options.faults.onCrash((name) => {
-    for (const kill of [...(functions.get(name)?.kills ?? [])]) kill();
-  });
+  options.faults.onCrash((name, environment) => functions.get(name)?.kills.get(environment)?.());
 
   const find = (nameOrArn: string): LambdaFunction => {
     const found = functions.get(functionName.exec(nameOrArn)?.[1] ?? '');

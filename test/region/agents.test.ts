@@ -89,22 +89,55 @@ test('what a script overran is timed out with a response code of -1', async () =
   });
 });
 
-test('a machine that is gone before delivery is a delivery time-out', async () => {
-  const { send, world, ids, details, run } = await start();
+test('a machine that is gone for good can be given no command', async () => {
+  const { send, world, ids, details, run, hosts } = await start(2);
   await advance(1_000);
-  const CommandId = send();
+  const some = send();
+  const none = send({ InstanceIds: [ids[0]] });
   await world.instances.terminate(ids[0]!);
-  await advance(29_000);
-  expect(details(CommandId)).toEqual(['Pending']);
-  await advance(1_500);
-  expect(details(CommandId)).toEqual(['Delivery Timed Out']);
-  expect(run('ListCommands', { CommandId })).toMatchObject({
-    Commands: [{ Status: 'Success', DeliveryTimedOutCount: 1 }],
+  await advance(1_000);
+  expect(details(some)).toEqual(['Undeliverable', 'Success']);
+  expect(hosts.get(ids[0]!)?.commands).toEqual([]);
+  expect(run('GetCommandInvocation', { CommandId: some, InstanceId: ids[0] })).toMatchObject({
+    ...{ Status: 'Failed', StatusDetails: 'Undeliverable', ResponseCode: -1, ExecutionStartDateTime: '' },
+  });
+  // It fails when it reached nobody, and never for a few that are gone.
+  expect(run('ListCommands', {})).toMatchObject({
+    Commands: [
+      { CommandId: none, Status: 'Failed', StatusDetails: 'Failed', CompletedCount: 1, ErrorCount: 0 },
+      { CommandId: some, Status: 'Success', StatusDetails: 'Success', CompletedCount: 2, ErrorCount: 0 },
+    ],
   });
 });
 
-test('a machine that goes while it works ends after both time-outs', async () => {
-  const { send, world, ids, host, details } = await start();
+test('a machine that is gone holds up none of those after it', async () => {
+  const { send, world, ids, details } = await start(3);
+  await advance(1_000);
+  const CommandId = send({ MaxConcurrency: '1' });
+  await world.instances.terminate(ids[0]!);
+  await advance(3_000);
+  expect(details(CommandId)).toEqual(['Undeliverable', 'Success', 'Success']);
+});
+
+test('a silent agent is given no command late, which expires after both time-outs', async () => {
+  const { send, world, ids, host, details, run } = await start();
+  await advance(1_000);
+  const id = world.faults.add({ kind: 'stop-agent', subject: ids[0]! });
+  const CommandId = send();
+  await advance(31_000);
+  world.faults.clear(id);
+  await advance(118_000);
+  expect(details(CommandId)).toEqual(['Pending']);
+  await advance(1_500);
+  expect(details(CommandId)).toEqual(['Delivery Timed Out']);
+  expect(host.commands).toEqual([]);
+  expect(run('ListCommands', { CommandId })).toMatchObject({
+    Commands: [{ Status: 'TimedOut', StatusDetails: 'Delivery Timed Out', DeliveryTimedOutCount: 1 }],
+  });
+});
+
+test('a machine that goes while it works never answers, and its command expires', async () => {
+  const { send, world, ids, host, details, run } = await start();
   await advance(1_000);
   const { finish, answer } = hanging();
   host.answer = answer;
@@ -115,7 +148,11 @@ test('a machine that goes while it works ends after both time-outs', async () =>
   await advance(140_000);
   expect(details(CommandId)).toEqual(['In Progress']);
   await advance(10_000);
-  expect(details(CommandId)).toEqual(['Execution Timed Out']);
+  expect(details(CommandId)).toEqual(['Delivery Timed Out']);
+  const { Commands } = run('ListCommands', { CommandId }) as {
+    Commands: { ExpiresAfter: Date; RequestedDateTime: Date }[];
+  };
+  expect(+Commands[0]!.ExpiresAfter - +Commands[0]!.RequestedDateTime).toBe(150_000);
 });
 
 test('one at a time, and none after the first error', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listen } from '../../region/http.ts';
 import { hasCliModule, startAwsCli } from './aws-cli.ts';
-import { createBed, groupSpec, until } from './bed.ts';
+import { createBed, until } from './bed.ts';
 import { populate } from './contract.ts';
 
 describe.skipIf(!hasCliModule)(
@@ -86,63 +86,6 @@ describe.skipIf(!hasCliModule)(
         "mode='check'\ntext='nothing'",
       );
       expect(JSON.parse(health.stdout)).toEqual({ TargetHealthDescriptions: [] });
-    });
-
-    test('changes a group: each call succeeds once, and is refused where AWS refuses it', {
-      timeout: 240_000,
-    }, async () => {
-      const managed = bed.world.autoscaling.createGroup(groupSpec({ name: 'managed', desiredCapacity: 2 }));
-      await until(() => managed.members.filter(({ state }) => state === 'InService').length === 2);
-      const [one, two] = managed.members.map(({ instanceId }) => instanceId) as [string, string];
-      const group = '--auto-scaling-group-name managed';
-      const decrement = '--should-decrement-desired-capacity';
-      const hook = `${group} --lifecycle-hook-name new`;
-      const launching = '--lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING';
-      const tag = 'ResourceId=managed,ResourceType=auto-scaling-group,Key=team';
-      const states = (...wanted: string[]) =>
-        until(() => `${managed.members.map(({ state }) => state).sort()}` === `${wanted}`);
-      const calls: [good: string, refused: string, settled?: () => Promise<void>][] = [
-        [`put-lifecycle-hook ${hook} ${launching}`, `put-lifecycle-hook ${hook} --heartbeat-timeout 1`],
-        [`delete-lifecycle-hook ${hook}`, `delete-lifecycle-hook ${hook}er`],
-        [`create-or-update-tags --tags ${tag},Value=net`, 'create-or-update-tags --tags Key=aws:x'],
-        ['describe-tags --filters Name=key,Values=team', 'describe-tags --filters Name=team,Values=key'],
-        [`delete-tags --tags ${tag}`, 'delete-tags --tags ResourceId=none,Key=team'],
-        [`suspend-processes ${group}`, `suspend-processes ${group} --scaling-processes Sleep`],
-        [`resume-processes ${group}`, `resume-processes ${group} --scaling-processes Sleep`],
-        [
-          `enter-standby ${group} --instance-ids ${one} ${decrement}`,
-          `enter-standby ${group} --instance-ids i-0 ${decrement}`,
-          () => states('InService', 'Standby'),
-        ],
-        [
-          `exit-standby ${group} --instance-ids ${one}`,
-          `exit-standby ${group} --instance-ids ${two}`,
-          () => states('InService', 'InService'),
-        ],
-        [
-          `detach-instances ${group} --instance-ids ${one} ${decrement}`,
-          `detach-instances ${group} --instance-ids i-0 ${decrement}`,
-          () => states('InService'),
-        ],
-        [
-          `set-instance-health --instance-id ${two} --health-status Healthy`,
-          `set-instance-health --instance-id i-0 --health-status Healthy`,
-        ],
-        [
-          `put-warm-pool ${group} --min-size 1 --max-group-prepared-capacity 0`,
-          `put-warm-pool ${group} --pool-state Hibernated`,
-          () => states('InService', 'Warmed:Stopped'),
-        ],
-        [`describe-warm-pool ${group}`, 'describe-warm-pool --auto-scaling-group-name none'],
-        [`delete-warm-pool ${group} --force-delete`, 'delete-warm-pool --auto-scaling-group-name none'],
-      ];
-      for (const [good, refused, settled] of calls) {
-        const run = (words: string) => aws('autoscaling', ...words.split(' '));
-        const [done, failed] = await Promise.all([run(good), run(refused)]);
-        expect(done, good).toMatchObject({ code: 0, stderr: '' });
-        expect(failed.stderr, refused).toContain('(ValidationError)');
-        await settled?.();
-      }
     });
   },
 );

@@ -91,16 +91,35 @@ describe.each(['over HTTP', 'in process'])('SQS, %s', (way) => {
   test('finds a queue, and receives and deletes its messages', async () => {
     queues.send(queue.arn, 'letter', { RULE_ARN: 'arn:rule' });
     expect(await send(new sqs.GetQueueUrlCommand({ QueueName: 'dead' }))).toMatchObject({ QueueUrl });
-    expect(await send(new sqs.ListQueuesCommand())).toMatchObject({ QueueUrls: [QueueUrl] });
+    expect(await send(new sqs.ListQueuesCommand({ QueueNamePrefix: 'dead' }))).toMatchObject({
+      QueueUrls: [QueueUrl],
+    });
     const counted = new sqs.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
     expect(await send(counted)).toMatchObject({ Attributes: { ApproximateNumberOfMessages: '1' } });
-    const received = await send<sqs.ReceiveMessageResult>(new sqs.ReceiveMessageCommand({ QueueUrl }));
-    const [{ Body, ReceiptHandle } = {}] = received.Messages ?? [];
+    const receive = () =>
+      send<sqs.ReceiveMessageResult>(
+        new sqs.ReceiveMessageCommand({ QueueUrl, MessageAttributeNames: ['All'] }),
+      );
+    const [{ Body, MessageAttributes, ReceiptHandle } = {}] = (await receive()).Messages ?? [];
     expect(Body).toBe('letter');
+    expect(MessageAttributes).toMatchObject({ RULE_ARN: { StringValue: 'arn:rule' } });
+    expect((await receive()).Messages).toBeUndefined();
+    expect(await send(counted)).toMatchObject({
+      Attributes: { ApproximateNumberOfMessages: '0', ApproximateNumberOfMessagesNotVisible: '1' },
+    });
     await send(new sqs.DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
     expect(queues.messages(queue.arn)).toEqual([]);
     const tasks = new sqs.ListMessageMoveTasksCommand({ SourceArn: queue.arn });
     expect(await send(tasks)).toMatchObject({ Results: [] });
+  });
+
+  test('empties a queue, once a minute', async () => {
+    const { url, arn } = queues.create(way.replaceAll(' ', '-'));
+    queues.send(arn, 'letter');
+    const purge = () => send(new sqs.PurgeQueueCommand({ QueueUrl: url }));
+    await purge();
+    expect(queues.messages(arn)).toEqual([]);
+    expect((await refusal(purge()))?.[0]).toBe('PurgeQueueInProgress');
   });
 
   test('refuses what is not there, and what a queue without a source cannot do', async () => {

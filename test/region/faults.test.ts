@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { machineClock } from '../../region/clock.ts';
 import { runFaultWords } from '../../region/fault-words.ts';
+import { Faults } from '../../region/faults.ts';
 import { fast } from '../../region/pace.ts';
+import type { Sandboxes } from '../../region/ports.ts';
 import { commandDocument, createBed, groupSpec } from './bed.ts';
 import { call, start } from './functions-bed.ts';
 
@@ -38,7 +41,10 @@ describe('the words of a fault', () => {
 
   test.each([
     [['explode', 'x'], 'explode is no fault: fault help lists them'],
-    [['throttle', 'SendComand'], 'needs an operation of the region, such as SendCommand, not SendComand'],
+    [
+      ['throttle', 'SendComand'],
+      'needs an operation, such as SendCommand, or admit:SendCommand, not SendComand',
+    ],
     [['lose', 'lunch'], 'needs an event: launch, terminate, parameter, command, schedule, or'],
     [['delay', 'launch'], 'expected SECONDS, a whole number'],
     [['stop-agent', 'i-0'], 'needs an instance, or new for those to come, not i-0'],
@@ -79,7 +85,7 @@ describe('a fault', () => {
     });
     const send = { DocumentName: 'shoal-apply', InstanceIds: ids, Parameters: { mode: ['check'] } };
     run('SendCommand', { ...send, TimeoutSeconds: 30 });
-    await advance(31_000);
+    await advance(151_000);
     const list = () => run('ListCommandInvocations', {}).CommandInvocations as Record<string, string>[];
     expect(list().map((one) => one.StatusDetails)).toEqual(['Delivery Timed Out']);
     run('SendCommand', { ...send, TimeoutSeconds: 30 });
@@ -122,35 +128,90 @@ describe('a fault', () => {
     expect(tokens.length).toBeGreaterThan(6);
   });
 
-  test('crashes a function at its call, and its next invocation lives', async () => {
-    const { functions, faults, invoke } = start(async () => {
-      for (let calls = 0; calls < 3; calls += 1) {
-        if (faults.crashes('arn:aws:sts::000000000000:assumed-role/shoal/work')) await new Promise(() => {});
-      }
-      return 'done';
+  test('crashes the environment that makes the call, and no other', async () => {
+    const faults = new Faults(machineClock, () => 0.5);
+    const identity = 'arn:aws:sts::000000000000:assumed-role/shoal/work';
+    const calls = async (count: number, token: string) => {
+      for (let n = 0; n < count; n += 1) if (faults.crashes(identity, token)) await new Promise(() => {});
+    };
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
     });
+    let environments = 0;
+    const sandboxes: Sandboxes = {
+      async start({ environment: { AWS_SESSION_TOKEN: token = '' } }) {
+        const first = ++environments === 1;
+        const invoke = async () => {
+          await calls(first ? 1 : 3, token);
+          if (first) await held;
+          return 'done';
+        };
+        return { invoke, stop: async () => {} };
+      },
+    };
+    const { functions, invoke } = start(() => {}, { options: { faults, sandboxes } });
     faults.add({ kind: 'crash', subject: 'work', amount: 2, times: 1 });
+    const other = invoke();
     expect(await invoke()).toMatchObject({
       FunctionError: 'Unhandled',
       payload: { errorType: 'Runtime.ExitError' },
     });
-    expect(await invoke()).toMatchObject({ payload: 'done' });
+    goOn();
+    expect(await other).toMatchObject({ payload: 'done' });
+    // The calls of its own invocation are counted, not those of the environment's whole life.
+    faults.add({ kind: 'crash', subject: 'work', amount: 2, times: 1 });
+    expect([await invoke(), await invoke()]).toMatchObject([{ payload: 'done' }, { payload: 'done' }]);
     await functions.close();
+  });
+
+  /** A call of one of a function's environments, or of a person. */
+  const ask = (region: Awaited<ReturnType<typeof world>>['world'], key: string, token: string) =>
+    region.wire.handle({
+      method: 'POST',
+      path: '/',
+      query: { Action: 'DescribeAutoScalingGroups', Version: '2011-01-01' },
+      headers: {
+        authorization: `Credential=${key}/20260101/ap-northeast-1/autoscaling/aws4_request`,
+        'x-amz-security-token': token,
+      },
+      body: new Uint8Array(),
+    });
+
+  test('tells environments apart by their session tokens', async () => {
+    const { world: region } = await world(0);
+    region.wire.identities.set('ASIA', 'arn:aws:sts::000000000000:assumed-role/shoal/shoal-admit');
+    const dead: string[][] = [];
+    region.faults.onCrash((...who) => void dead.push(who));
+    region.faults.add({ kind: 'crash', subject: 'shoal-admit', amount: 2 });
+    await Promise.all([ask(region, 'ASIA', 'one'), ask(region, 'ASIA', 'two'), ask(region, 'AKIA', 'two')]);
+    expect(dead).toEqual([]);
+    void ask(region, 'ASIA', 'two');
+    expect(dead).toEqual([['shoal-admit', 'two']]);
   });
 
   test('throttles an operation in its service’s own words', async () => {
     const { world: region, fault } = await world(0);
     fault('throttle', 'describe-auto-scaling-groups');
-    const answer = () =>
-      region.wire.handle({
-        method: 'POST',
-        path: '/',
-        query: { Action: 'DescribeAutoScalingGroups', Version: '2011-01-01' },
-        headers: { authorization: 'Credential=AKIA/20260101/ap-northeast-1/autoscaling/aws4_request' },
-        body: new Uint8Array(),
-      });
-    const [first, second] = [await answer(), await answer()];
+    const [first, second] = [await ask(region, 'AKIA', ''), await ask(region, 'AKIA', '')];
     expect(Buffer.from(first.body).toString()).toContain('<Code>Throttling</Code>');
     expect(second.statusCode).toBe(200);
+  });
+
+  test('throttles one function alone', async () => {
+    const { world: region, fault } = await world(0);
+    const ListFunctions = () => ({ Functions: [{ FunctionName: 'shoal-admit' }] });
+    region.add({ ...region.wire.services.get('sts')!, name: 'lambda', operations: { ListFunctions } });
+    region.wire.identities.set('ASIA', 'arn:aws:sts::000000000000:assumed-role/shoal/shoal-admit');
+    expect(() => fault('throttle', 'nobody:DescribeAutoScalingGroups')).toThrow('needs an operation');
+    expect(fault('throttle', 'admit:describe-auto-scaling-groups')).toBe(
+      'fault 1: throttle shoal-admit:DescribeAutoScalingGroups, once',
+    );
+    const answers = [
+      await ask(region, 'AKIA', ''),
+      await ask(region, 'ASIA', ''),
+      await ask(region, 'ASIA', ''),
+    ];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 400, 200]);
   });
 });
