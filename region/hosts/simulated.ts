@@ -8,8 +8,18 @@ import type { Clock, Host, HostCommand, Hosts, RunResult } from '../ports.ts';
  * - `probe-fails`: the probe URL doesn't answer through this host, whatever the file.
  * - `unable`: the disk is full. `busy`: another run holds the lock. `hangs`: the script never ends.
  * - `silent`: it prints nothing and exits with 1.
+ * - `keeps-tunnels`: it works, and its kernel closes no connection.
  */
-export type Behaviour = 'works' | 'rejects' | 'dies' | 'probe-fails' | 'unable' | 'busy' | 'hangs' | 'silent';
+export type Behaviour =
+  | 'works'
+  | 'rejects'
+  | 'dies'
+  | 'probe-fails'
+  | 'unable'
+  | 'busy'
+  | 'hangs'
+  | 'silent'
+  | 'keeps-tunnels';
 
 /** What a simulated host is at the moment. Tests may change it, as accidents would. */
 export interface Machine {
@@ -19,8 +29,11 @@ export interface Machine {
   port: number | null;
   serving: boolean;
   connections: number;
+  /** The addresses that a check names. */
+  clients: string[];
   /** Epoch seconds. */
   drainingSince: number | null;
+  proven: { sha256: string; since: number } | null;
   reachable: boolean;
 }
 
@@ -82,7 +95,7 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
       const nth = launched++;
       machines.set(instanceId, {
         ...{ running: null, file: null, intent: null, port: null, serving: false },
-        ...{ connections: 0, drainingSince: null, reachable: true },
+        ...{ connections: 0, clients: [], drainingSince: null, proven: null, reachable: true },
       });
       return {
         instanceId,
@@ -97,6 +110,7 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
             running: null,
             serving: false,
             connections: 0,
+            clients: [],
           }),
         terminate: async () => void machines.delete(instanceId),
       };
@@ -107,8 +121,12 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
 function answer(machine: Machine, parameters: Record<string, string>, behaviour: Behaviour, now: number) {
   const mode = parameters.mode ?? 'apply';
   const modes: Record<string, () => Report> = {
-    apply: () => apply(machine, parameters, behaviour),
-    check: () => check(machine, parameters.sha256 ?? ''),
+    apply: () => apply(machine, parameters, behaviour, now),
+    check: () => ({
+      ...check(machine, parameters.sha256 ?? ''),
+      clients: machine.clients.slice(0, 40),
+      clientsTotal: machine.clients.length,
+    }),
     connections: () => {
       machine.drainingSince ??= now;
       const { connections, drainingSince } = machine;
@@ -118,12 +136,18 @@ function answer(machine: Machine, parameters: Record<string, string>, behaviour:
   const failed = behaviour === 'probe-fails' && machine.serving;
   const probe = parameters.probeUrl ? (failed ? 'failed' : 'ok') : 'none';
   const report = modes[mode]?.() ?? { outcome: 'unable', phase: 'lock', reason: `unknown mode ${mode}` };
-  const { running, file, intent, serving } = machine;
-  return { mode, reason: '', running, file, intent, serving, probe, squid: '6.13', ...report };
+  const { running, file, intent, serving, proven } = machine;
+  const since = proven && { provenSince: proven.since };
+  return { mode, reason: '', running, file, intent, serving, probe, squid: '6.13', ...since, ...report };
 }
 
-function apply(machine: Machine, parameters: Record<string, string>, behaviour: Behaviour): Report {
-  const { sha256 = '', intent = '', port = '3128' } = parameters;
+function apply(
+  machine: Machine,
+  parameters: Record<string, string>,
+  behaviour: Behaviour,
+  now: number,
+): Report {
+  const { sha256 = '', intent = '', port = '3128', revoke } = parameters;
   if (behaviour === 'busy') return ended('busy', 'lock', 'another run held the lock for 20 s');
   if (isLower(intent, machine.intent)) {
     return ended('superseded', 'intent', `${intent} is lower than ${machine.intent}`);
@@ -146,12 +170,13 @@ function apply(machine: Machine, parameters: Record<string, string>, behaviour: 
       probe: 'failed',
     };
   }
+  if (machine.proven?.sha256 !== sha256) machine.proven = { sha256, since: now };
   // Where the probe failed through the Squid that served before as well, it says nothing about the file.
   const change = unchanged ? 'none' : wasServing ? 'reconfigure' : 'start';
   return {
     ...ended('proven', 'done', ''),
     change,
-    closed: 0,
+    ...(revoke !== 'keep' && { closed: 0, tunnels: behaviour === 'keeps-tunnels' ? 'kept' : 'closed' }),
     ...(probeFailed && { probeFailedBefore: true }),
   };
 }

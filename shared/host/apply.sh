@@ -57,6 +57,7 @@ apply() {
 # Reads alone, without the lock: what runs is the whole file on disk, and it passes the proof.
 check() {
   enter proof
+  extras=$(clients named)
   observe
   [[ -z $holder ]] || finish unproven "port $port is held by another process: $holder"
   [[ -n $master ]] || finish unproven 'no Squid runs'
@@ -187,6 +188,7 @@ generation() {
 }
 generation_on_disk() { if [[ $(tail -n 1 "$conf") == '# shoal end' ]]; then generation <"$conf"; fi; }
 workers_of() { sed -nE '1 s/.*/1/p; s/^workers ([0-9]+).*/\1/p' "$1" | tail -n 1; }
+ports_of() { grep -hs '^http_port ' "$@" | sort -u; }
 
 # Nothing to do: the file is on disk, every worker answers with its name, and has read the present addresses.
 in_force() {
@@ -211,10 +213,8 @@ trial() {
   enter trial
   local trial_port=$((20000 + RANDOM % 10000)) end=$((SECONDS + 10)) reason
   while ask "$trial_port" /; do trial_port=$((20000 + RANDOM % 10000)); done
-  {
-    sed -E "s/^http_port $port( |\$)/http_port 127.0.0.1:$trial_port\1/; s/^workers .*/workers 1/" "$staged"
-    printf '%s\n' 'pid_filename none' 'cache_log /dev/null' 'shutdown_lifetime 0 seconds'
-  } >"$work/trial.conf"
+  sed -E "s/^http_port $port( |\$)/http_port 127.0.0.1:$trial_port\1/; s/^workers .*/workers 1/" "$staged" - \
+    <<<$'pid_filename none\ncache_log /dev/null\nshutdown_lifetime 0 seconds' >"$work/trial.conf"
   timeout 40 squid -N -d 1 -n "shoaltrial$trial_port" -f "$work/trial.conf" >"$work/trial.log" 2>&1 3>&- 9>&- &
   trial_pid=$!
   until ask "$trial_port" $marker && [[ $answer_location == *"/sha256-$sha256-w0" ]]; do
@@ -239,14 +239,9 @@ trial() {
 # Squid takes another port or number of workers only when it starts.
 swap() {
   enter swap
-  local candidate listens
   [[ -z $holder ]] || finish unable "port $port is held by another process: $holder"
-  listens=$(grep '^http_port ' "$staged")
   change=reconfigure
-  if [[ $serving == false || $live_workers != "$workers" ]]; then change=restart; fi
-  for candidate in "$conf" "$previous"; do
-    if [[ -e $candidate && $(grep '^http_port ' "$candidate") != "$listens" ]]; then change=restart; fi
-  done
+  [[ $live_workers == "$workers" && $(ports_of "$conf" "$previous") == "$(ports_of "$staged")" ]] || change=restart
   if [[ -z $master ]]; then change=start; fi
   attempt replace_conf || finish unable "$error"
   swapped=true
@@ -358,30 +353,39 @@ promote() {
 
 # A reconfigure leaves open tunnels alone, also those of clients that are not allowed any more.
 close_revoked() {
-  local address filter='' closed=0 tunnels=closed
-  while read -r address; do filter+="${filter:+ or }dst $address"; done < <(clients | not_allowed | sort -u)
-  if [[ -n $filter ]]; then
-    closed=$(ss -HtnK state established "sport = :$port and ( $filter )" | wc -l)
-    # A kernel without INET_DIAG_DESTROY closes nothing.
-    ((closed > 0)) || tunnels=kept
-  fi
+  local revoked filter first closed=0 tunnels=closed
+  mapfile -t revoked < <(clients | not_allowed)
+  # In parts, since an argument has an end.
+  for ((first = 0; first < ${#revoked[@]}; first += 500)); do
+    printf -v filter ' or dst %s' "${revoked[@]:first:500}"
+    ((closed += $(ss -HtnK state established "sport = :$port and ( ${filter# or } )" | wc -l)))
+  done
+  # Looked at again, since a kernel without INET_DIAG_DESTROY closes nothing and does not complain. A client that is
+  # back already has another port.
+  ((first == 0)) || [[ $(clients | not_allowed | grep -cxFf <(printf '%s\n' "${revoked[@]}")) == 0 ]] || tunnels=kept
   extras+=",\"closed\":$closed,\"tunnels\":\"$tunnels\""
 }
 
-# The address of each client connection, a line each. A balancer's health check never sends a byte.
+# Each client connection, a line each: the client's address, and its end of the connection as ss writes it. A
+# balancer's health check never sends a byte. With an argument: the clients, each once, as a part of the report.
 clients() {
-  ss -Htni state established "sport = :$port" | awk '
-    /^[^ \t]/ { peer = $4; sub(/:[0-9]+$/, "", peer); gsub(/[][]/, "", peer); sub(/^::ffff:/, "", peer) }
-    / bytes_received:/ && peer !~ /^127\./ && peer != "::1" { print peer }'
+  ss -Htni state established "sport = :$port" | awk -v named="${1-}" '
+    /^[^ \t]/ { end = peer = $4; sub(/:[0-9]+$/, "", peer); gsub(/[][]/, "", peer); sub(/^::ffff:/, "", peer) }
+    !/ bytes_received:/ || peer ~ /^127\./ || peer == "::1" { next }
+    named == "" { print peer, end; next }
+    !seen[peer]++ && total++ >= 0 && length(list) < 700 { list = list ",\"" peer "\"" }
+    END { if (named != "") printf ",\"clients\":[%s],\"clientsTotal\":%d", substr(list, 2), total }'
 }
 
-# Reads addresses and prints those that no `acl allowed_src` line of squid.conf has.
+# Reads clients and prints the ends of those that no `acl allowed_src` line of squid.conf has.
 not_allowed() {
+  # Debian's awk writes numbers beyond 31 bits with six digits, unless it is told how.
   awk 'function key(address, bits, part) {
       split(address, part, ".")
-      return bits ":" int((((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4]) / 2 ^ (32 - bits))
+      address = ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4]
+      return sprintf("%d:%.0f", bits, int(address / 2 ^ (32 - bits)))
     }
-    NR != FNR { for (bits in sizes) if (key($1, bits) in allowed) next; print; next }
+    NR != FNR { for (bits in sizes) if ($1 !~ /:/ && key($1, bits) in allowed) next; print $2; next }
     $1 " " $2 " " $3 == "acl allowed_src src" { split($4 "/32", net, "/"); sizes[net[2]]; allowed[key(net[1], net[2])] }
   ' "$conf" -
 }
@@ -472,7 +476,8 @@ finish() {
   $observed || observe
   reason=${reason:0:300} reason=${reason//\\/\\\\}
   if $probe_failed_before; then extras+=',"probeFailedBefore":true'; fi
-  extras+="${change:+,\"change\":\"$change\"}${version:+,\"squid\":\"$version\"}"
+  # Written only when it changes, so the file's time is when this host was first proven on what it names.
+  extras+="$(stat -c ',"provenSince":%Y' $state/proven 2>/dev/null)${change:+,\"change\":\"$change\"}${version:+,\"squid\":\"$version\"}"
   printf '{"mode":"%s","outcome":"%s","phase":"%s","reason":"%s","running":%s,"file":%s,"intent":%s,"serving":%s,"probe":"%s"%s,"ms":{%s}}\n' \
     "$mode" "$1" "$phase" "${reason//\"/\\\"}" "$(quoted "$running")" "$(quoted "$(generation_on_disk)")" \
     "$(quoted "$(remembered intent)")" "$serving" "$probe" "$extras" "$timings" | tee /dev/fd/3

@@ -47,11 +47,25 @@ const Report = v.object({
    * It is no verdict then, so the outcome can be `proven` with a failed probe.
    */
   probeFailedBefore: v.optional(v.boolean()),
+  /**
+   * When this host was first proven on the file that it was proven on last, epoch seconds by its own clock: a
+   * later run of the same file leaves it. Not there before the first proof.
+   */
+  provenSince: v.optional(v.number()),
   /** How the change was made: nothing to do, Squid started, reconfigured or restarted. */
   change: v.optional(v.picklist(['none', 'start', 'reconfigure', 'restart'])),
-  /** Connections closed because the file does not allow their client; `kept` where the kernel cannot. */
+  /**
+   * Mode `apply`, proven, unless they are to be kept: how many connections were closed because the file doesn't
+   * allow their client. `kept` says that at least one that should have been is still open: the kernel cannot.
+   */
   closed: v.optional(v.number()),
   tunnels: v.optional(v.picklist(['closed', 'kept'])),
+  /**
+   * Mode `check`: the addresses that hold a connection which has carried a request, allowed or not, each once,
+   * and how many there are in all. At most 700 bytes of them are named (some 40), in no order.
+   */
+  clients: v.optional(v.array(v.string())),
+  clientsTotal: v.optional(v.number()),
   /** Mode `connections`: established client connections on the port, health checks left out. */
   connections: v.optional(v.number()),
   /** Mode `connections`: when draining began on this host (its first `connections` call), epoch seconds. */

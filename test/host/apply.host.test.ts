@@ -42,6 +42,17 @@ describe.concurrent('bringing Squid to a file', () => {
     expect(await host.shell('stat -c %i-%Y /etc/squid/squid.conf; cat /run/squid.pid')).toBe(before);
   });
 
+  test('says since when it is proven on what it runs', async () => {
+    const host = await bed.launch();
+    expect((await host.report({ mode: 'check' })).provenSince).toBeUndefined();
+    const { provenSince = 0 } = await host.apply(first);
+    expect(Math.abs(provenSince - Date.now() / 1000)).toBeLessThan(60);
+    await host.shell(`until (($(date +%s) > ${provenSince + 1})); do sleep 0.1; done`);
+    expect(await host.apply(first)).toMatchObject({ change: 'none', provenSince });
+    expect(await host.report({ mode: 'check' })).toMatchObject({ outcome: 'proven', provenSince });
+    expect((await host.apply(second)).provenSince).toBeGreaterThan(provenSince + 1);
+  });
+
   test('reconfigures it without losing a tunnel', async () => {
     const host = await launchServing(bed, first);
     const pid = await host.squidPid();

@@ -77,8 +77,9 @@ describe.concurrent('a run that was killed', () => {
 
     await killed(host, given, point, '2.1.0');
     const nothing = expect.stringMatching('no answer');
-    const expected = { before: good.sha256, new: given.sha256, nothing, whatever: expect.anything() };
-    expect(await host.serves()).toEqual([expected[serves]]);
+    const expected = { before: good.sha256, new: given.sha256, nothing };
+    // A worker that came up again may read another file than the one beside it did.
+    expect(await host.serves()).toEqual(serves === 'whatever' ? expect.anything() : [expected[serves]]);
     const second = await host.apply(given, { intent: '2.1.0', probeUrl });
     const stands = again === 'proven' ? given : good;
     expect(second).toMatchObject({ outcome: again, running: stands.sha256, file: stands.sha256 });
@@ -122,6 +123,19 @@ chmod 755 /usr/bin/apt-get`);
     const report = await host.apply(killsFirstWorker(good), { intent: '4.1.0' });
     expect(report).toMatchObject({ outcome: 'restored', running: good.sha256, file: good.sha256 });
     expect(await host.serves()).toEqual([good.sha256]);
+  });
+
+  test('before it closed a revoked tunnel has it closed by the next one', async () => {
+    const host = await launchServing(bed, better, async ({ shell }) => {
+      for (const address of ['172.31.0.10', '192.168.0.10'])
+        await shell(`ip address add ${address}/32 dev lo`);
+    });
+    const [stays, goes] = [await host.openTunnel('172.31.0.10'), await host.openTunnel('192.168.0.10')];
+    await killed(host, good, points.find(({ what }) => what === 'promoted')!, '3.1.0');
+    expect((await host.report({ mode: 'check' })).clients).toContain('192.168.0.10');
+    const report = await host.apply(good, { intent: '3.1.0' });
+    expect(report).toMatchObject({ outcome: 'proven', change: 'none', closed: 1, tunnels: 'closed' });
+    expect([await stays.stillAnswers(), await goes.stillAnswers()]).toEqual([true, false]);
   });
 
   test("by the agent's time-out is ended with all that it started", async () => {
