@@ -111,16 +111,16 @@ export class Faults {
   }
 
   /**
-   * When an instance's agent registers, never for one that was stopped before, whether it is silent now, and
+   * When an instance's agent registers, never for one that was stopped before, since when it is silent, and
    * how much later than usual it picks commands up.
    */
-  agentOf(agent: Agent): { onlineAt: number; silent: boolean; slowMs: number } {
-    const result = { onlineAt: agent.agentOnlineAt, silent: false, slowMs: 0 };
+  agentOf(agent: Agent): { onlineAt: number; silentSince: number | null; slowMs: number } {
+    const result = { onlineAt: agent.agentOnlineAt, silentSince: null as number | null, slowMs: 0 };
     for (const entry of this.entries) {
       if ((entry.kind !== 'stop-agent' && entry.kind !== 'slow-agent') || !befalls(entry, agent)) continue;
       const ms = entry.kind === 'stop-agent' ? Number.POSITIVE_INFINITY : (entry.amount ?? 0) * 1000;
       if (agent.agentOnlineAt > entry.since) result.onlineAt += ms;
-      if (entry.kind === 'stop-agent') result.silent = true;
+      if (entry.kind === 'stop-agent') result.silentSince = entry.since;
       else result.slowMs += ms;
     }
     return result;

@@ -60,8 +60,8 @@ export function isRegistered({ clock, faults }: Context, instance: Instance): bo
 }
 
 export function isOnline(context: Context, instance: Instance): boolean {
-  const { silent } = context.faults.agentOf(instance);
-  return instance.state === 'running' && !silent && isRegistered(context, instance);
+  const { silentSince } = context.faults.agentOf(instance);
+  return instance.state === 'running' && silentSince === null && isRegistered(context, instance);
 }
 
 const isGone = ({ state }: Instance): boolean => state === 'shutting-down' || state === 'terminated';

@@ -34,7 +34,7 @@ const pingStatus = (context: Context, instance: Instance) =>
 const describe = (context: Context, instance: Instance): model.InstanceInformation => ({
   InstanceId: instance.instanceId,
   PingStatus: pingStatus(context, instance),
-  LastPingDateTime: new Date(context.clock.now()),
+  LastPingDateTime: new Date(context.faults.agentOf(instance).silentSince ?? context.clock.now()),
   AgentVersion: '3.3.2746.0',
   IsLatestVersion: true,
   PlatformType: 'Linux',

@@ -22,12 +22,18 @@ export interface CutOff {
 
 const listedMax = 100;
 
+type Networks = Pick<Settings, 'allowedCidrs'>;
+
 /**
  * The connected clients whose network the desired settings no longer allow. One that live doesn't allow either is
  * left out: it is being refused already, whatever the edit. Without live, everybody who is connected counts as
  * allowed until now.
  */
-export function cutOff(connected: Connected[], live: Settings | null, desired: Settings): CutOff {
+export function cutOff(
+  connected: Connected[],
+  live: Networks | null,
+  desired: Networks & Pick<Settings, 'onRevoke'>,
+): CutOff {
   const before = live === null ? ['0.0.0.0/0'] : live.allowedCidrs;
   const removed = subtractNetworks(before, desired.allowedCidrs);
   const found = new Map<string, string[]>();

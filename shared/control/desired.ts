@@ -38,6 +38,8 @@ export function desiredReader({ aws, clock, prefix, build }: Engine, where: Wher
       else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
     },
     doubt: async (known) => {
+      // Nothing comes of edits that have not been made.
+      if (where.set !== undefined) return;
       const recorded = new Map(known.flatMap((it) => Object.entries(it?.origin?.parameters ?? {})));
       const isOld = found.some(({ name, modifiedAt }) => modifiedAt < (recorded.get(name) ?? 0));
       const missing = [...recorded.keys()].filter((name) => !found.some((it) => it.name === name));

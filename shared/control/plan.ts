@@ -1,11 +1,17 @@
 import { createTwoFilesPatch } from 'diff';
 import { decide } from '../decisions/decide.ts';
+import { short } from '../decisions/fleet.ts';
 import { isAct, type Observed, type Step } from '../decisions/model.ts';
+import { mostProven } from '../decisions/recovery.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { type Wave, wavesOf } from '../decisions/waves.ts';
+import type { Settings } from '../fleet/settings.ts';
 import { act } from './act.ts';
-import type { Engine } from './engine.ts';
+import { type CutOff, cutOff } from './cut-off.ts';
+import { type Engine, statePath } from './engine.ts';
 import { observer, type Where } from './observe.ts';
+import { planText } from './plan-text.ts';
+import { stateStore } from './state.ts';
 
 export interface Plan {
   fleet: string;
@@ -21,19 +27,24 @@ export interface Plan {
   /** What would be written to the fleet's state first. */
   writes: { step: string; reason: string }[];
   instances: { instance: string; lifecycle: string; target: string; step: string; reason: string }[];
-  /** Unified, from what is live to what is desired; empty when they are the same. */
+  /** Whom the edit would cut off, of those who are connected now. */
+  cutOff: CutOff;
+  /** Unified, from what most hosts run to what is desired; empty when they are the same. */
   diff: string;
+  /** All of this for people. */
+  text: string;
 }
 
 /** `decide` without `act`: hosts are asked what they run, and nothing is changed. */
 export async function plan(engine: Engine, where: Where): Promise<Plan> {
-  const observed = await askAll(engine, where);
+  const looked = await askAll(engine, where);
+  // Who asks wants to know what becomes of the edit that has just been made.
+  const observed = { ...looked, timing: { ...looked.timing, debounceMs: Number.NEGATIVE_INFINITY } };
   const before = decideFleet(observed);
   const { after, writes } = project(observed);
   const steps = decide(after);
-  const { desired, state } = observed;
-  const differs = desired.kind === 'config' && desired.config.sha256 !== state.live?.sha256;
-  return {
+  const { desired, instances } = observed;
+  const facts = {
     fleet: where.fleet,
     says: before.says,
     refused: before.refused,
@@ -41,7 +52,7 @@ export async function plan(engine: Engine, where: Where): Promise<Plan> {
     set: where.set ?? {},
     mistakes: desired.kind === 'mistakes' ? desired.mistakes : [],
     writes: writes.map(({ step, reason }) => ({ step, reason })),
-    instances: observed.instances.map(({ id, lifecycle, target }) => {
+    instances: instances.map(({ id, lifecycle, target }) => {
       const step = steps.find(({ instance }) => instance === id);
       return {
         instance: id,
@@ -51,18 +62,43 @@ export async function plan(engine: Engine, where: Where): Promise<Plan> {
         reason: step?.reason ?? 'not in this scope',
       };
     }),
-    diff: differs
-      ? createTwoFilesPatch(
-          'live',
-          'desired',
-          state.live?.file ?? '',
-          desired.config.file,
-          undefined,
-          undefined,
-          { context: 2 },
-        )
-      : '',
+    cutOff: cutOffBy(observed),
+    diff: await diff(engine, observed),
   };
+  return { ...facts, text: planText(facts, engine.prefix) };
+}
+
+/** Nobody is cut off by what is not taken up. */
+function cutOffBy({ instances, state, desired }: Observed): CutOff {
+  const connected = instances.flatMap(({ id, host }) => {
+    if (host.kind !== 'reported') return [];
+    const { clients = [], clientsTotal = clients.length } = host.report;
+    return [{ instance: id, clients, clientsTotal }];
+  });
+  const live = state.live?.settings ?? null;
+  const wanted = desired.kind === 'config' ? desired.config.settings : live;
+  return cutOff(wanted === null ? [] : connected, live, wanted ?? noClients);
+}
+
+const noClients: Pick<Settings, 'allowedCidrs' | 'onRevoke'> = { allowedCidrs: [], onRevoke: 'disconnect' };
+
+/** From what most hosts run, or from what is live where none says, to what the parameters ask for. */
+async function diff(
+  { aws, prefix }: Engine,
+  { desired, state, instances, fleet }: Observed,
+): Promise<string> {
+  if (desired.kind === 'mistakes') return '';
+  const from = mostProven(instances) ?? state.live?.sha256;
+  if (from === desired.config.sha256) return '';
+  const known = [state.live, state.rollout].find((it) => it?.sha256 === from);
+  const config =
+    known ??
+    (from === undefined ? null : await stateStore(aws.parameters, statePath(prefix, fleet)).config(from));
+  const name = from === undefined ? 'nothing' : `${short(from)}${config ? '' : ', which is not stored'}`;
+  const [before, after] = [config?.file ?? '', desired.config.file];
+  return createTwoFilesPatch(name, short(desired.config.sha256), before, after, undefined, undefined, {
+    context: 2,
+  });
 }
 
 /** Observes with every reachable host in service asked what it runs. */

@@ -35,7 +35,13 @@ const ParameterChange = v.object({
   detail: v.object({ name: v.string(), operation: v.string() }),
 });
 
-export type Reconciled = Ended | Ignored | Plan | FleetReport | { fleets: number; handedOver: string[] };
+export type Reconciled =
+  | Ended
+  | (Ended & { to: string })
+  | Ignored
+  | Plan
+  | FleetReport
+  | { fleets: number; handedOver: string[] };
 
 /** One loop for the schedule, a parameter's change and a call by hand: they differ in scope alone. */
 export async function reconcileEvent(engine: Engine, event: unknown, until: number): Promise<Reconciled> {
@@ -57,7 +63,7 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
     case 'rollback': {
       const to = await formerLive(engine, data.fleet, data.to);
       const request = { mode: 'rollback', to, at: engine.clock.now() } as const;
-      return run(engine, whole(data.fleet, { askAll: true, request }), until);
+      return { ...(await run(engine, whole(data.fleet, { askAll: true, request }), until)), to: to.sha256 };
     }
     case 'apply':
       return run(

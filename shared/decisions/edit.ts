@@ -3,6 +3,7 @@ import type { Config } from '../fleet/settings.ts';
 import {
   byHand,
   type FleetDecision,
+  isReversal,
   longestRunMs,
   mistakes,
   newerLeads,
@@ -27,14 +28,18 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
   const { config } = desired;
   const { rejected, ...withoutRejected } = status;
   const isRejected = rejected?.settings === config.settingsHash;
-  if (config.sha256 === (status.rollout ?? status.live)?.sha256) {
+  // A reversal goes back to live by itself, and faster than a rollout of it would.
+  const headings = [status.rollout ?? status.live, isReversal(status) ? status.live : undefined];
+  if (headings.some((it) => it?.sha256 === config.sha256)) {
     if (status.rollout !== undefined || rejected === undefined || isRejected) return stay;
     return { ...stay, writes: [write(withoutRejected, 'the rejected parameters are gone')] };
   }
   const asked = scope.kind === 'fleet' && scope.request?.mode === 'apply' ? scope.request : null;
   // Asking lifts a rejection that was there before, and is no reason to try again what it has just caused.
   if (isRejected && (asked === null || rejected.at > asked.at))
-    return no(`rejected on ${rejected.instance}: ${rejected.reason}`);
+    return no(
+      `rejected ${rejected.instance === byHand ? '' : 'on '}${rejected.instance}: ${rejected.reason}`,
+    );
   const unsettled = settling(observed);
   if (unsettled !== null) return { ...stay, says: 'an edit is settling', waits: [unsettled] };
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
@@ -58,8 +63,7 @@ export function rollback(observed: Observed, status: Status): FleetDecision | nu
   if (scope.kind !== 'fleet' || scope.request?.mode !== 'rollback') return null;
   const { to, at } = scope.request;
   const { rollout, live, rejected } = status;
-  const reverses = rollout !== undefined && rollout.sha256 === rejected?.sha256;
-  const heading = reverses ? live?.sha256 : (rollout ?? live)?.sha256;
+  const heading = isReversal(status) ? live?.sha256 : (rollout ?? live)?.sha256;
   // Decided once: what this run has done since, a failure included, is not asked for again.
   if (heading === to.sha256 || (rejected !== undefined && rejected.at > at)) return null;
   const begun = start(observed, status, to, `rolled back by hand to ${short(to.sha256)}`);

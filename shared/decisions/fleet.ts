@@ -21,6 +21,11 @@ export interface FleetDecision {
 /** Stands where a host would, in the rejection of what somebody took back. */
 export const byHand = 'by hand';
 
+/** Every host goes back from what was rejected. */
+export function isReversal({ rollout, rejected }: Status): boolean {
+  return rollout !== undefined && rollout.sha256 === rejected?.sha256;
+}
+
 /** What a fleet says that needs nobody. */
 export const allWell = 'all on live';
 

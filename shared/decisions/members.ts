@@ -1,4 +1,4 @@
-import type { Instance } from './model.ts';
+import type { Instance, Observed } from './model.ts';
 
 /** Whoever has to be proven: a host that an agent answers for counts, whatever became of a single command. */
 export function isReachableMember({ lifecycle, agentOnline }: Instance): boolean {
@@ -7,6 +7,18 @@ export function isReachableMember({ lifecycle, agentOnline }: Instance): boolean
 
 export function isProven({ host }: Instance, sha256: string): boolean {
   return host.kind === 'reported' && host.report.outcome === 'proven' && host.report.running === sha256;
+}
+
+/**
+ * It has taken a command of the decision that is in force, so it refuses whatever an earlier one still has on its
+ * way. One that was found on the right config without having been given it by this decision would take it.
+ */
+export function follows({ host }: Instance, { state }: Observed): boolean {
+  const intent = host.kind === 'reported' ? host.report.intent : undefined;
+  if (intent === undefined) return true;
+  const [epoch = 0, version = 0] = (intent ?? '').split('.').map(Number);
+  const inForce = state.status?.epoch ?? 0;
+  return epoch > inForce || (epoch === inForce && version >= state.version);
 }
 
 /** It runs the config, and nothing but the probe fails: no repair of the host mends that. */

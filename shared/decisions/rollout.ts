@@ -4,6 +4,7 @@ import { edit, rollback, settling, start } from './edit.ts';
 import {
   allWell,
   type FleetDecision,
+  isReversal,
   liveGoal,
   longestRunMs,
   mistakes,
@@ -13,12 +14,12 @@ import {
   store,
   write,
 } from './fleet.ts';
-import { isFailed, isHealthy, isProven } from './members.ts';
-import type { Goal, Observed, Status } from './model.ts';
+import { follows, isFailed, isHealthy, isProven } from './members.ts';
+import type { Goal, Instance, Observed, Status } from './model.ts';
 import { rebuild, runsAhead } from './recovery.ts';
-import { isOutOfReach } from './sick.ts';
+import { isOutOfReach, leaving, sickness } from './sick.ts';
 import { condemns, reject } from './verdict.ts';
-import { errorsAllowed, isPaused, type Progress, progressOf } from './waves.ts';
+import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './waves.ts';
 
 /**
  * The rollout is a decision over the fleet: a goal for each instance, and who may move now. Nothing but
@@ -35,7 +36,7 @@ export function decideFleet(observed: Observed): FleetDecision {
   const asked = rollback(observed, status);
   if (asked !== null) return asked;
   if (status.rollout === undefined) return steady(observed, status);
-  if (status.rollout.sha256 === status.rejected?.sha256) return reversal(observed, status);
+  if (isReversal(status)) return reversal(observed, status);
   return rolling(observed, status, status.rollout);
 }
 
@@ -96,8 +97,9 @@ function rolling(observed: Observed, status: Status, rollout: NonNullable<Status
   if (worst !== undefined && failed.length > errorsAllowed(observed, config, progress.members.length))
     return reject(observed, status, config, worst);
   const { members, done } = progress;
-  // Only a run that sees the whole fleet may say that it is proven everywhere.
-  if (scope.kind === 'fleet' && progress.complete) {
+  // Only a run that sees the whole fleet may say that it is proven everywhere. Who was not reached serves nobody by
+  // then: afterwards nothing would tell it from one that runs what is live.
+  if (scope.kind === 'fleet' && progress.complete && leaving(observed, sickness(observed)).size === 0) {
     const { rollout: _, ...rest } = status;
     const live = { sha256: config.sha256, since: now };
     return {
@@ -132,13 +134,16 @@ function reversal(observed: Observed, status: Status): FleetDecision {
     };
   const members = instances.filter((it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it));
   const sick = members.filter((it) => isFailed(it, live.sha256));
-  const back = members.every((it) => sick.includes(it) || isProven(it, live.sha256));
-  if (scope.kind === 'fleet' && members.length > 0 && back) {
+  const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
+  const back = members.every((it) => sick.includes(it) || isBack(it));
+  const allLeft = leaving(observed, sickness(observed)).size === 0;
+  if (scope.kind === 'fleet' && members.length > 0 && back && allLeft) {
     const { rejected, ...acquitted } = rest;
     const culprit = sick.find(({ id }) => id === rejected?.instance);
     // A host that can't take live either is no verdict on the config. Two of them may be, and so it is where a
     // second trial would be at the cost of the last healthy one.
-    if (culprit !== undefined && sick.length === 1 && members.filter(isHealthy).length > 2)
+    const others = members.filter((it) => it !== culprit && isHealthy(it));
+    if (culprit !== undefined && sick.length === 1 && others.length >= 2)
       return {
         ...quiet(`${culprit.id} is sick`),
         writes: [write(acquitted, `${culprit.id} cannot take live either, so its verdict is void`)],
@@ -157,7 +162,7 @@ function reversal(observed: Observed, status: Status): FleetDecision {
 function saysOf(observed: Observed, config: Config, { members, done, waves, wait }: Progress): string {
   const wave = waves.find((it) => !it.members.every((member) => done.includes(member)));
   const counted = `rolling out ${short(config.sha256)}: ${done.length} of ${members.length}`;
-  return [counted, wave?.name, isPaused(observed) ? 'paused' : wait?.reason]
+  return [counted, wave?.name, isHeld(observed, config) ? 'paused' : wait?.reason]
     .filter((it) => it !== undefined)
     .join(', ');
 }

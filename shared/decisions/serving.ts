@@ -1,6 +1,6 @@
 import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
-import { isProven, lacksProbeAlone } from './members.ts';
+import { follows, isProven, lacksProbeAlone } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
 import { leaving, sickness } from './sick.ts';
 
@@ -21,9 +21,13 @@ export function serving(observed: Observed, fleet: FleetDecision, instance: Inst
     return { step: 'ask', instance: id, mode: 'check', reason: suspicious ?? fleet.says };
   if (host.kind === 'unknown') return rest(instance, fleet.says);
   if (goal === null) return rest(instance, `left alone: ${fleet.says}`);
-  if (!isProven(instance, goal.config.sha256)) {
+  const rolls = observed.state.status?.rollout !== undefined;
+  const proven = isProven(instance, goal.config.sha256);
+  // Nothing changes on it then, but what is still on its way to it from before.
+  if (proven && rolls && goal.may && !follows(instance, observed))
+    return command(observed, instance, { ...goal, reason: `${goal.reason}: it runs it already` });
+  if (!proven) {
     if (!goal.may) return rest(instance, goal.reason);
-    const rolls = observed.state.status?.rollout !== undefined;
     if (!rolls && !unregistered && lacksProbeAlone(instance, goal.config.sha256))
       return report(instance, 'probe', `it runs what it should, but ${reasonOf(host)}`);
     if (

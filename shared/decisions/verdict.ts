@@ -18,6 +18,8 @@ export function condemns(
   const { state, now, timing } = observed;
   const { host, lifecycle, id } = instance;
   if (state.status?.rollout?.unhealthyBefore.includes(id)) return false;
+  // An edit back: a host that can't take live is sick, and says nothing about what all the others run.
+  if (state.status?.live?.sha256 === config.sha256) return false;
   if (lifecycle !== 'InService')
     return state.live === null && isFailed(instance, config.sha256) && outcomeOf(host) === 'rejected';
   if (done.includes(instance))

@@ -1,5 +1,6 @@
 import type { Config, Share } from '../fleet/settings.ts';
-import { isFailed, isHealthy, isProven, zonesInTurn } from './members.ts';
+import { byHand } from './fleet.ts';
+import { follows, isFailed, isHealthy, isProven, zonesInTurn } from './members.ts';
 import type { Instance, Observed, Status, Wait } from './model.ts';
 import { isOutOfReach } from './sick.ts';
 
@@ -22,7 +23,7 @@ export interface Progress {
   movers: Instance[];
   /** What the next move waits for, when nobody moves; null when something else waits for it already. */
   wait: Wait | null;
-  /** Nothing is left to wait for: all are proven, and the last wave has soaked. */
+  /** Nothing is left to wait for: all are proven and follow this decision, and the last wave has soaked. */
   complete: boolean;
 }
 
@@ -30,8 +31,10 @@ type Rollout = NonNullable<Status['rollout']>;
 
 export function progressOf(observed: Observed, config: Config, rollout: Rollout): Progress {
   const { sha256 } = config;
+  const isLive = sha256 === observed.state.status?.live?.sha256;
+  // One that can't take live either is sick: the way back doesn't wait for it.
   const members = observed.instances.filter(
-    (it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it),
+    (it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it) && !(isLive && isFailed(it, sha256)),
   );
   const isDone = (member: Instance) => isProven(member, sha256);
   const isMoving = ({ host }: Instance) =>
@@ -54,12 +57,12 @@ export function progressOf(observed: Observed, config: Config, rollout: Rollout)
   if (members.some(({ host, agentOnline }) => agentOnline && host.kind === 'unknown')) return state;
   const soaking = soak(observed, done, policy.soakSeconds);
   const current = waves[at];
-  if (current === undefined) return { ...state, wait: soaking, complete: members.length > 0 && !soaking };
+  const settled = members.length > 0 && members.every((it) => follows(it, observed));
+  if (current === undefined) return { ...state, wait: soaking, complete: settled && !soaking };
   const moving = members.filter(isMoving);
-  if (done.some((it) => !isHealthy(it) && !rollout.unhealthyBefore.includes(it.id)))
-    return { ...state, movers: moving };
+  if (done.some((it) => holdsUp(observed, it, rollout, isLive))) return { ...state, movers: moving };
   const isFresh = !current.members.some((it) => isDone(it) || isMoving(it));
-  if (isFresh && isPaused(observed)) return state;
+  if (isFresh && isHeld(observed, config)) return state;
   if (isFresh && at > 0 && soaking !== null) return { ...state, wait: soaking };
   const candidates = current.members.filter((it) => !isDone(it) && !isMoving(it) && it.agentOnline);
   const movers = [...moving, ...choose(observed, moving, candidates)];
@@ -93,6 +96,23 @@ export function errorsAllowed(observed: Observed, config: Config, members: numbe
 
 export function isPaused({ desired }: Observed): boolean {
   return desired.kind === 'config' && desired.config.settings.paused;
+}
+
+/** Paused holds up what goes forward, and no way back: to live, or by hand to what was live before. */
+export function isHeld(observed: Observed, { sha256 }: Config): boolean {
+  const { live, rejected } = observed.state.status ?? {};
+  return isPaused(observed) && sha256 !== live?.sha256 && rejected?.instance !== byHand;
+}
+
+/**
+ * A host that is proven and not healthy keeps the next from moving. On the way back to live only one that has just
+ * come back does, and not for good: neither condemns live, and the others are to leave what was wrong.
+ */
+function holdsUp({ now, timing }: Observed, host: Instance, rollout: Rollout, isLive: boolean): boolean {
+  if (isHealthy(host) || rollout.unhealthyBefore.includes(host.id)) return false;
+  // The host says whole seconds, rounded down.
+  const since = provenSince(host) + 1000;
+  return !isLive || (since > rollout.startedAt && now - since <= timing.healthyBudgetMs);
 }
 
 /** `rollout` is no part of a config: the newest word on it counts. */

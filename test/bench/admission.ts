@@ -26,12 +26,12 @@ export async function admission(): Promise<Figure[]> {
   try {
     const all: number[] = [];
     const overheads: number[] = [];
-    await until('the first two', () => settled(region, 2));
+    await until('the first two', () => isSettled(region.world, 2));
     for (let capacity = 3; capacity < 3 + scaleOuts; capacity++) {
       const times = await scaleOut(region, capacity);
       all.push(times.continued - times.event);
       overheads.push(overheadOf(times));
-      await until('all is quiet', () => settled(region, capacity));
+      await until('all is quiet', () => isSettled(region.world, capacity));
     }
     const how = `${scaleOuts} scale-outs by one: ${spread(overheads)}, of ${spread(all)} from event to CONTINUE`;
     const what = "an admission's own time, pace fast";
@@ -83,7 +83,7 @@ async function scaleOut({ world }: Region, capacity: number): Promise<Times> {
 }
 
 /** So many in service, and every one of them runs what is live. */
-function settled({ world }: Region, count: number): boolean {
+export function isSettled(world: World, count: number): boolean {
   const { Parameters } = call(world, 'ssm', 'GetParameters', { Names: ['/shoal-state/demo/status'] });
   const status = JSON.parse(Parameters[0]?.Value ?? '{}');
   const { AutoScalingInstances: instances } = call(world, 'autoscaling', 'DescribeAutoScalingInstances', {});
@@ -102,7 +102,7 @@ function targetState(world: World, instance: string): string | undefined {
 
 /** Asks the region without the wire, so that the question is neither in its log nor in its way. */
 // biome-ignore lint/suspicious/noExplicitAny: each operation answers with something else.
-function call(world: World, service: string, operation: string, input: object): any {
+export function call(world: World, service: string, operation: string, input: object): any {
   const identity = { identity: 'bench', accessKeyId: 'bench', requestId: 'bench' };
   return world.wire.services.get(service)?.operations[operation]?.(input, identity);
 }

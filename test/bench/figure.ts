@@ -1,7 +1,7 @@
 /** One measured figure. Times are medians; a ratio comes from runs that took turns. */
 export interface Figure {
   what: string;
-  unit: 'ms' | 's' | 'KiB' | '×' | 'calls';
+  unit: 'ms' | 's' | 'KiB' | '×' | 'calls' | 'failures';
   /** At most this much. */
   target: number;
   measured: number;
@@ -27,10 +27,15 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Waits until it is true; rejects after a minute, saying what was waited for. */
-export async function until(what: string, done: () => unknown, everyMs = 20): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await done()); ) {
-    if (Date.now() > end) throw new Error(`${what}: not within a minute`);
+/** Waits until it is true; rejects after a while, saying what was waited for. */
+export async function until(
+  what: string,
+  done: () => unknown,
+  everyMs = 20,
+  withinMs = 60_000,
+): Promise<void> {
+  for (const end = Date.now() + withinMs; !(await done()); ) {
+    if (Date.now() > end) throw new Error(`${what}: not within ${withinMs / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

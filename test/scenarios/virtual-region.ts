@@ -111,7 +111,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     ClientCidrs: options.cidrs ?? '172.31.0.0/24',
     ProbeUrl: 'https://s3.ap-northeast-1.amazonaws.com',
     MinSize: '0',
-    MaxSize: '200',
+    MaxSize: '1000',
     DesiredCapacity: String(options.capacity ?? 2),
     DeregistrationDelay: '20',
   });

@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host, HostCommand } from '../../region/ports.ts';
+import { type Region, startRegion } from '../../region/region.ts';
+import type { World } from '../../region/world.ts';
+import { call, isSettled } from './admission.ts';
+import { type Figure, median, spread, timed, until } from './figure.ts';
+import { scenario } from './scenario.ts';
+
+const root = join(import.meta.dirname, '../..');
+const rounds = 5;
+/** Of pace `fast`. */
+const debounceMs = 1_000;
+const networks = ['172.31.0.0/24', '172.31.0.0/24,172.31.9.0/24'];
+
+/** An edit in force on many real Squids, against the same script by hand on all of them at once; and 1,000 on virtual time. */
+export async function rollout(): Promise<Figure[]> {
+  return [...(await onReal(20)), ...(await onReal(50)), ...simulated()];
+}
+
+async function onReal(capacity: number): Promise<Figure[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
+  const options = { port: 4614, pace: 'fast', packageDirectory: root, stateDirectory: directory } as const;
+  const region = await startRegion(options);
+  try {
+    return await measure(region, capacity);
+  } finally {
+    await region.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function measure({ world }: Region, capacity: number): Promise<Figure[]> {
+  await until('the first two', () => isSettled(world, 2));
+  const group = world.autoscaling.group('shoal-demo');
+  if (group) group.maxSize = capacity;
+  call(world, 'autoscaling', 'SetDesiredCapacity', {
+    AutoScalingGroupName: 'shoal-demo',
+    DesiredCapacity: capacity,
+  });
+  await until(`${capacity} in service`, () => isSettled(world, capacity), 200, 600_000);
+  const applied = watch(world);
+  const times = { atOnce: [] as number[], byWaves: [] as number[], byHand: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    put(world, 'rollout', 'canary=0,wave=100%');
+    times.atOnce.push(await edit(world, networks[0] as string));
+    const before = new Map(applied);
+    put(world, 'rollout', 'canary=1,wave=25%');
+    times.byWaves.push(await edit(world, networks[1] as string));
+    // The hosts run the second file now: to the first one and back, so that nothing has drifted afterwards.
+    const after = new Map(applied);
+    for (const commands of [before, after]) times.byHand.push(await timed(() => byHand(commands)));
+  }
+  const hand = median(times.byHand);
+  const figure = (what: string, target: number, all: number[]): Figure => ({
+    what: `${what} on ${capacity} hosts, by the host script by hand on all of them`,
+    unit: '×',
+    target,
+    measured: median(all) / hand,
+    how: `${rounds} rounds in turn: ${spread(all)}, by hand ${spread(times.byHand)}; from the edit's debounce to live`,
+  });
+  return [
+    figure('an edit with canary=0,wave=100%', 1.5, times.atOnce),
+    figure('an edit with canary=1,wave=25%', 2, times.byWaves),
+  ];
+}
+
+/** Each host's last apply, as its agent was given it. */
+function watch(world: World): Map<Host, HostCommand> {
+  const applied = new Map<Host, HostCommand>();
+  for (const { host } of world.instances.all()) {
+    if (!host) continue;
+    const run = host.run.bind(host);
+    host.run = (command) => {
+      if (command.parameters.mode === 'apply') applied.set(host, command);
+      return run(command);
+    };
+  }
+  return applied;
+}
+
+/** The same script, without the question whether something newer has been decided. */
+async function byHand(applied: Map<Host, HostCommand>): Promise<void> {
+  const runs = [...applied].map(([host, command]) =>
+    host.run({
+      ...command,
+      parameters: { mode: 'by hand' },
+      script: command.script.replace(/^ {2}accept_intent$/m, ''),
+    }),
+  );
+  for (const { stdout } of await Promise.all(runs))
+    if (!stdout.includes('"outcome":"proven"')) throw new Error(`by hand: ${stdout}`);
+}
+
+/** From when the edit has rested to live; in milliseconds. */
+async function edit(world: World, value: string): Promise<number> {
+  put(world, 'allowed-cidrs', value);
+  const from = Date.now() + debounceMs;
+  const before = statusOf(world).live?.since;
+  await until(
+    'the edit is live',
+    () => statusOf(world).live?.since !== before && !statusOf(world).rollout,
+    20,
+    300_000,
+  );
+  return Date.now() - from;
+}
+
+function put(world: World, name: string, Value: string): void {
+  const input = { Name: `/shoal/demo/${name}`, Value, Type: 'String', Overwrite: true };
+  call(world, 'ssm', 'PutParameter', input);
+}
+
+function statusOf(world: World): { live?: { since: number }; rollout?: object } {
+  const { Parameters } = call(world, 'ssm', 'GetParameters', { Names: ['/shoal-state/demo/status'] });
+  return JSON.parse(Parameters[0]?.Value ?? '{}');
+}
+
+/** 250 and 1,000 instances, simulated, within AWS's quotas and without. */
+function simulated(): Figure[] {
+  const [{ small, large, free }] = scenario('test/scenarios/rollout-quotas.slow.test.ts', {
+    environment: { ROLLOUT_INSTANCES: '1000' },
+  });
+  const how =
+    `an edit with canary=1,wave=25% at AWS's own delays on virtual time: ${small.seconds} s and ${small.calls} calls for 250 ` +
+    `instances, ${large.seconds} s and ${large.calls} calls for 1,000, ${large.throttled} of them throttled; ${free.seconds} s without quotas`;
+  return [
+    {
+      what: '1,000 instances within the quotas, by without',
+      unit: '×',
+      target: 1.3,
+      measured: large.seconds / free.seconds,
+      how,
+    },
+    {
+      what: 'time for 1,000 instances by that for 250',
+      unit: '×',
+      target: 5,
+      measured: large.seconds / small.seconds,
+      how,
+    },
+    {
+      what: 'calls for 1,000 instances by those for 250',
+      unit: '×',
+      target: 5,
+      measured: large.calls / small.calls,
+      how,
+    },
+  ];
+}

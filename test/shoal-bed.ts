@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Context } from 'aws-lambda';
+import { expect, vi } from 'vitest';
+import { admit } from '../functions/admit.ts';
+import { drain } from '../functions/drain.ts';
+import { reconcile } from '../functions/reconcile.ts';
+import { addApplications } from '../region/applications.ts';
+import { machineClock } from '../region/clock.ts';
+import { createSimulatedHosts } from '../region/hosts/simulated.ts';
+import { listen, requestHandler } from '../region/http.ts';
+import { fast, operatorParameters } from '../region/pace.ts';
+import type { Sandboxes } from '../region/ports.ts';
+import { createInProcessSandboxes } from '../region/sandbox-in-process.ts';
+import { readTemplate } from '../region/template.ts';
+import { createWorld, type World } from '../region/world.ts';
+import { invoker } from '../shared/aws/functions.ts';
+import { createEngine, type Engine } from '../shared/control/engine.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const functions: Record<string, (engine: Engine) => unknown> = { admit, drain, reconcile };
+// As the bundles have it built in: the hash that the packaged document asks for.
+process.env.SHOAL_SCRIPT_SHA256 = JSON.parse(
+  read('build/document.json'),
+).parameters.build.allowedPattern.slice(1, -1);
+
+/** Nothing takes longer than a look needs. */
+const pace = {
+  ...fast,
+  scaleMs: 1,
+  agentOnlineMs: 1,
+  deliveryMs: 1,
+  initialMs: 1,
+  healthCheckIntervalMs: 20,
+};
+
+/** The packaged templates and the very handlers behind a real socket, with simulated hosts; fleets of two. */
+export async function shoalRegion() {
+  const hosts = createSimulatedHosts(machineClock, { applyMs: 20, checkMs: 5 });
+  const sandboxes: Sandboxes = {
+    start: async (spec, log) => {
+      const config = {
+        requestHandler: requestHandler(world.wire) as never,
+        region: 'ap-northeast-1',
+        credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
+        invoker,
+      };
+      const engine = createEngine({ ...spec.environment, AWS_LAMBDA_FUNCTION_NAME: spec.name }, config);
+      engine.log = () => {};
+      const name = spec.name.split('-').at(-1) ?? '';
+      const handler = functions[name]?.(engine) as (event: unknown, context: Context) => Promise<unknown>;
+      const handlers = {
+        [spec.name]: (event: unknown, context: unknown) => handler(event, context as Context),
+      };
+      return createInProcessSandboxes(machineClock, handlers).start(spec, log);
+    },
+  };
+  const balancer = { route: async () => {} };
+  const world: World = createWorld({ clock: machineClock, pace, hosts, balancer, sandboxes });
+  const applications = addApplications(world, {
+    endpoint: 'http://region',
+    unpack: () => ({ directory: '/', size: 1, sha256: '' }),
+  });
+  const { stacks } = applications;
+  const operator = read('.serverless/cloudformation-template-update-stack.json');
+  stacks.deploy('shoal', readTemplate(operator), operatorParameters.fast);
+  const http = await listen(world.wire, 0);
+  const call = { identity: 'administrator', accessKeyId: 'x', requestId: 'x' };
+  const serve = (service: { operations: Record<string, unknown> }, name: string, input: object) =>
+    (service.operations[name] as (input: object, by: typeof call) => unknown)(input, call);
+
+  const region = {
+    port: http.port,
+    hosts,
+    world,
+    addFleet(name: string) {
+      stacks.deploy(name, readTemplate(read('infra/fleet.yml')), {
+        FleetName: name,
+        VpcId: 'vpc-1',
+        SubnetIds: 'subnet-a,subnet-c,subnet-d',
+        ClientCidrs: '172.31.0.0/24',
+        ProbeUrl: '',
+        MinSize: '0',
+        MaxSize: '9',
+        DesiredCapacity: '2',
+        DeregistrationDelay: '1',
+      });
+    },
+    put: (fleet: string, name: string, Value: string) =>
+      serve(world.parameters.service, 'PutParameter', {
+        Name: `/shoal/${fleet}/${name}`,
+        Value,
+        Overwrite: true,
+      }),
+    live(fleet: string): string {
+      const status = serve(world.parameters.service, 'GetParameter', {
+        Name: `/shoal-state/${fleet}/status`,
+      });
+      return JSON.parse((status as { Parameter: { Value: string } }).Parameter.Value).live.sha256;
+    },
+    /** Runs the command as a process, without a terminal. */
+    shoal: (...words: string[]) => runShoal([...words, '--local', '--port', String(http.port)]),
+    async well(fleet: string) {
+      await vi.waitFor(async () => expect((await region.shoal('status', fleet)).code).toBe(0), {
+        timeout: 30_000,
+        interval: 100,
+      });
+    },
+    async close() {
+      await http.close();
+      await applications.close();
+      await world.close();
+    },
+  };
+  return region;
+}
+
+export type ShoalRegion = Awaited<ReturnType<typeof shoalRegion>>;
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export async function runShoal(words: string[], environment: NodeJS.ProcessEnv = {}): Promise<Result> {
+  const child = spawn(process.execPath, [join(root, 'scripts/shoal/cli.ts'), ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...environment },
+  });
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text) => {
+      result[name] += text;
+    });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, ...result };
+}
