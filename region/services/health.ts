@@ -84,7 +84,11 @@ export class Health {
     target.routedUntil = clock.now() + pace.balancerLagMs;
     const delayMs = Number(group.attributes['deregistration_delay.timeout_seconds']) * 1000;
     const cancels = [
-      clock.after(pace.balancerLagMs, () => this.route(group)),
+      clock.after(pace.balancerLagMs, () => {
+        // A timer may run a millisecond before the clock says that its time has come.
+        target.routedUntil = 0;
+        this.route(group);
+      }),
       clock.after(Math.max(delayMs, pace.drainingMs), () => {
         group.targets.delete(key);
         this.route(group, this.toReset(group, id, 'deregistration_delay.connection_termination.enabled'));

@@ -111,6 +111,8 @@ function behaviour(settings: Settings): string[] {
     '# A gateway and no cache: nothing of what passes is kept.',
     'cache deny all',
     'cache_mem 8 MB',
+    '# One that closes an idle connection in the very moment of a request would cost a client a 502.',
+    'server_persistent_connections off',
     '# Destinations need not learn the addresses behind the proxy.',
     'forwarded_for delete',
     'pinger_enable off',

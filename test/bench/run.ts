@@ -8,7 +8,9 @@ import { admission } from './admission.ts';
 import { bundle } from './bundle.ts';
 import { calls } from './calls.ts';
 import type { Figure } from './figure.ts';
+import { flood } from './flood.ts';
 import { host } from './host.ts';
+import { rollout } from './rollout.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { sweep } from './sweep.ts';
@@ -23,6 +25,8 @@ const benches: Record<string, () => Figure[] | Promise<Figure[]>> = {
   host,
   up,
   admission,
+  flood,
+  rollout,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches);
