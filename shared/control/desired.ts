@@ -11,15 +11,17 @@ export interface DesiredReader {
   /**
    * Parameter Store may answer with what was true a moment ago, or with a page less. What is older than what a
    * config was made of, or gone since, counts as an edit of this moment, so that it is read again before
-   * anything comes of it; as deleted counts what is named as missing twice.
+   * anything comes of it; as deleted counts what is named as missing twice, a debounce time apart: looks that
+   * wait for something else may follow each other at once.
    */
   doubt(known: (Config | null)[]): Promise<void>;
   desired(): Desired;
   origin(): Origin;
 }
 
-export function desiredReader({ aws, clock, prefix, build }: Engine, where: Where): DesiredReader {
+export function desiredReader({ aws, clock, prefix, build, timing }: Engine, where: Where): DesiredReader {
   const path = parameterPath(prefix, where.fleet);
+  /** Since when a parameter is missing, epoch milliseconds. */
   const missed = new Map<string, number>();
   let found: Parameter[] = [];
   let desired: Desired = { kind: 'mistakes', mistakes: [], editedAt: 0 };
@@ -43,11 +45,11 @@ export function desiredReader({ aws, clock, prefix, build }: Engine, where: Wher
       const recorded = new Map(known.flatMap((it) => Object.entries(it?.origin?.parameters ?? {})));
       const isOld = found.some(({ name, modifiedAt }) => modifiedAt < (recorded.get(name) ?? 0));
       const missing = [...recorded.keys()].filter((name) => !found.some((it) => it.name === name));
-      const there =
-        missing.length === 0 ? [] : await aws.parameters.named(missing.map((name) => path + name));
+      const named = missing.length === 0 ? [] : await aws.parameters.named(missing.map((it) => path + it));
       for (const name of missed.keys()) if (!missing.includes(name)) missed.delete(name);
-      for (const name of missing) missed.set(name, there.length > 0 ? 0 : (missed.get(name) ?? 0) + 1);
-      const isShort = [...missed.values()].some((times) => times < 2);
+      for (const name of missing)
+        if (!missed.has(name) || named.some((it) => it.name === path + name)) missed.set(name, clock.now());
+      const isShort = [...missed.values()].some((since) => clock.now() - since < timing.debounceMs);
       if (isOld || isShort) desired = { ...desired, editedAt: clock.now() };
     },
   };

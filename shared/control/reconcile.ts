@@ -77,7 +77,8 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
     case 'sweep': {
       // The next sweep goes on, so this one ends before it begins.
       const soon = engine.clock.now() + engine.timing.sweepMs * 0.9;
-      return run(engine, whole(data.fleet, { leaveYoung: true, askAll: data.askAll }), Math.min(until, soon));
+      const where = whole(data.fleet, { leaveYoung: true, askAll: data.askAll });
+      return run(engine, where, until, Math.min(until, soon));
     }
   }
 }

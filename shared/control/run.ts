@@ -21,8 +21,11 @@ export interface Ended {
 /**
  * The whole engine: observe → decide → act, until nothing is left to do or the time is used up. It can die
  * anywhere: the next run observes how far it got and goes on.
+ *
+ * @param soon From then on nothing new is asked of a host, and only what has been asked is waited for: a script that
+ *   hangs takes longer to end than a sweep lasts.
  */
-export async function run(engine: Engine, where: Where, until: number): Promise<Ended> {
+export async function run(engine: Engine, where: Where, until: number, soon = until): Promise<Ended> {
   const { clock } = engine;
   const eye = observer(engine, where);
   const seen = new Map<string, string>();
@@ -45,6 +48,8 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
       return end(observed, steps, true);
     }
     report(engine, since, observed, steps, seen);
+    const begins = acts.some(({ step }) => step === 'apply' || step === 'ask');
+    if (begins && clock.now() >= soon) return end(observed, steps, true);
     if (acts.length > 0) {
       turns++;
       stale = await act(engine, eye, observed, acts);
@@ -67,7 +72,8 @@ export async function run(engine: Engine, where: Where, until: number): Promise<
     const waits = steps.filter((step) => step.step === 'wait');
     if (waits.length === 0) return end(observed, steps, false);
     const pollMs = Math.min(...waits.map((wait) => wait.pollMs));
-    if (clock.now() + pollMs > until) return end(observed, steps, true);
+    const isAsked = observed.instances.some(({ host }) => host.kind === 'asked');
+    if (clock.now() + pollMs > (isAsked ? until : soon)) return end(observed, steps, true);
     await clock.sleep(pollMs);
     stale = new Set(waits.flatMap(({ on }) => rereads[on]));
   }

@@ -66,7 +66,10 @@ export function rollback(observed: Observed, status: Status): FleetDecision | nu
   const heading = isReversal(status) ? live?.sha256 : (rollout ?? live)?.sha256;
   // Decided once: what this run has done since, a failure included, is not asked for again.
   if (heading === to.sha256 || (rejected !== undefined && rejected.at > at)) return null;
-  const begun = start(observed, status, to, `rolled back by hand to ${short(to.sha256)}`);
+  const { rejected: _, ...acquitted } = status;
+  // Back to what was rejected: still there, the rejection would make this rollout its own reversal.
+  const from = rejected?.sha256 === to.sha256 ? acquitted : status;
+  const begun = start(observed, from, to, `rolled back by hand to ${short(to.sha256)}`);
   if (desired.kind !== 'config' || desired.config.sha256 === to.sha256) return begun;
   const { sha256, settingsHash: settings } = desired.config;
   const reason = `rolled back by hand to ${short(to.sha256)}`;

@@ -17,7 +17,7 @@ import {
 import { follows, isFailed, isHealthy, isProven } from './members.ts';
 import type { Goal, Instance, Observed, Status } from './model.ts';
 import { rebuild, runsAhead } from './recovery.ts';
-import { isOutOfReach, leaving, sickness } from './sick.ts';
+import { cannotTake, isOutOfReach, leaving, sickness } from './sick.ts';
 import { condemns, reject } from './verdict.ts';
 import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './waves.ts';
 
@@ -133,9 +133,9 @@ function reversal(observed: Observed, status: Status): FleetDecision {
       writes: [write(rest, 'there is no live configuration to go back to')],
     };
   const members = instances.filter((it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it));
-  const sick = members.filter((it) => isFailed(it, live.sha256));
+  const sick = members.filter((it) => cannotTake(it, live.sha256));
   const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
-  const back = members.every((it) => sick.includes(it) || isBack(it));
+  const back = members.every((it) => isFailed(it, live.sha256) || isBack(it));
   const allLeft = leaving(observed, sickness(observed)).size === 0;
   if (scope.kind === 'fleet' && members.length > 0 && back && allLeft) {
     const { rejected, ...acquitted } = rest;

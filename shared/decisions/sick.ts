@@ -12,10 +12,20 @@ export function sickness(observed: Observed): Map<string, string> {
     if (instance.lifecycle !== 'InService') continue;
     if (status?.rollout !== undefined && isOutOfReach(observed, instance))
       sick.set(instance.id, `not reached for ${observed.timing.outOfReachMs / 60_000} minutes`);
-    else if (live !== null && isFailed(instance, live.sha256))
+    else if (live !== null && cannotTake(instance, live.sha256))
       sick.set(instance.id, `cannot be brought to what is live: ${reasonOf(instance)}`);
   }
   return sick;
+}
+
+/**
+ * It was given this config and does not run it. One that only could not take it again (a full disk) serves as it
+ * should, and the next check says so: two runs would take it out and put it back without an end.
+ */
+export function cannotTake(instance: Instance, sha256: string): boolean {
+  const { host } = instance;
+  const runs = host.kind === 'reported' && host.report.outcome === 'unable' && host.report.running === sha256;
+  return isFailed(instance, sha256) && !runs;
 }
 
 /** Who of the sick leaves the target group now: at least half of the fleet stays in it, healthy. */

@@ -226,3 +226,14 @@ test('a first config that is rejected leaves every host as it is', () => {
     { step: 'nothing', instance: 'i-1' },
   ]);
 });
+
+test('one that runs live and cannot take it again is not sick, and its verdict stands', () => {
+  const host = failed(good, { outcome: 'unable', reason: 'disk full', running: good.sha256 });
+  const full = instance('i-1', { host });
+  const steady = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
+  const after = world([full, ...well('i-2', 'i-3')], { desired: desiredOf(), state: steady });
+  expect(named(after)).toEqual([]);
+  expect(leavers(after)).toEqual([]);
+  const reversed = written(rollingOut([full, ...well('i-2', 'i-3')], {}, { rejected }));
+  expect(reversed).toEqual({ ...onLive, rejected });
+});

@@ -233,8 +233,13 @@ describe.concurrent('two runs', () => {
     await held;
   });
 
+  test('one after another: the lower intent is refused', async () => {
+    const host = await launchServing(bed, good, undefined, { intent: '3.9.1' });
+    expect(await host.apply(better, { intent: '3.9.0' })).toMatchObject({ outcome: 'superseded' });
+    expect(await host.serves()).toEqual([good.sha256]);
+  });
+
   test.each([
-    ['3.9.1', '3.9.0', 'superseded'],
     ['3.10.0', '3.9.1', 'superseded'],
     ['4.1.0', '3.99.1', 'superseded'],
     ['3.9.0', '3.9.0', 'proven'],
