@@ -16,12 +16,12 @@ export const hostFaults = {
   'kill-squid': "pkill -KILL -x squid || { echo 'no Squid runs there' >&2; exit 1; }",
   'kill-worker': `worker=$(pgrep -f '^\\(squid-[0-9]+\\)' | head -n 1)
 kill -KILL "\${worker:?no worker of Squid runs there}"`,
-  // In the way of the program itself, for once.
-  'kill-at-reload': `cat >/usr/local/sbin/squid <<'END' && chmod 755 /usr/local/sbin/squid
+  'break-reload': `cat >/usr/local/sbin/squid <<'END' && chmod 755 /usr/local/sbin/squid
 #!/bin/sh
-case " $* " in *' -k reconfigure '*) rm "$0" && exec pkill -KILL -x squid ;; esac
+case " $* " in *' -k reconfigure '*) exec pkill -KILL -x squid ;; esac
 exec /usr/sbin/squid "$@"
 END`,
+  'mend-reload': 'rm -f /usr/local/sbin/squid',
   // The same files in a file system that has no room but for them.
   'fill-disk': onEachFolder(`mount -t tmpfs -o size=$(($(du -sk $folder | cut -f 1) + 64))k tmpfs /mnt
   cp -a $folder/. /mnt/ && chown --reference=$folder /mnt && chmod --reference=$folder /mnt

@@ -20,12 +20,16 @@ interface Breakage {
   world: string;
   /** What the demo says about it. */
   says: RegExp;
+  /** The steps that set the scene, besides the first two. */
+  after?: string[];
   /** Breaks it when the stacks are deployed, or else when the step begins. */
   atOnce?: true;
   /** How long a step waits in it: six seconds, unless what it says takes longer. */
   patienceMs?: number;
   breakIt(region: Region): unknown;
 }
+
+const killWorkers = "pkill -KILL -f '^\\(squid-[0-9]'";
 
 const breakages: Breakage[] = [
   {
@@ -58,6 +62,49 @@ const breakages: Breakage[] = [
     world: 'no command reaches a host',
     says: /the edit to be live within 6 s; seen: 2 wanted, .*healthy/,
     breakIt: (region) => refuse(region, 'SendCommand'),
+  },
+  {
+    step: 'remove',
+    world: 'hosts are told to keep the tunnels',
+    says: /both tunnels of 192.168.7.10 closed; seen: .*still open/,
+    after: ['add'],
+    patienceMs: 100_000,
+    breakIt({ world }) {
+      world.wire.fault = ({ operation, input }) => {
+        if (operation === 'SendCommand') Object.assign(input?.Parameters as object, { revoke: ['keep'] });
+        return undefined;
+      };
+    },
+  },
+  {
+    step: 'unfit',
+    world: 'a trial kills the workers of the Squid that serves',
+    says: /(every new connection served|both tunnels open); seen: .*closed after/,
+    patienceMs: 100_000,
+    breakIt: (region) =>
+      onHosts(
+        region,
+        `cat >/usr/local/sbin/squid <<'END' && chmod 755 /usr/local/sbin/squid
+#!/bin/sh
+case " $* " in *' -N '*) ${killWorkers} ;; esac
+exec /usr/sbin/squid "$@"
+END`,
+      ),
+  },
+  {
+    step: 'canary',
+    world: 'the other hosts suffer from it too',
+    says: /tunnels through the others open, .*; seen: .*closed after/,
+    patienceMs: 100_000,
+    breakIt(region) {
+      let isRejected = false;
+      region.world.wire.fault = ({ operation, input }) => {
+        const rejects = operation === 'PutParameter' && String(input?.Value).includes('"rejected"');
+        if (rejects && !isRejected) void onHosts(region, killWorkers);
+        isRejected ||= rejects;
+        return undefined;
+      };
+    },
   },
   {
     step: 'typo',
@@ -129,8 +176,8 @@ describe.concurrent('the demo in a broken world', () => {
   });
 });
 
-/** Plays the story up to the broken step, with one more step after it; the steps between aren't needed. */
-async function playBroken(port: number, { step, atOnce, patienceMs = 6_000, breakIt }: Breakage) {
+/** Plays the story up to the broken step, with one more step after it; most of those between aren't needed. */
+async function playBroken(port: number, { step, after = [], atOnce, patienceMs = 6_000, breakIt }: Breakage) {
   let region: Region | undefined;
   const startBroken = (): DemoRegion => {
     const options = {
@@ -156,7 +203,7 @@ async function playBroken(port: number, { step, atOnce, patienceMs = 6_000, brea
     output,
     start: startBroken,
     story: [
-      ...['deploy', 'arrive'].filter((name) => name !== step).map(named),
+      ...['deploy', 'arrive', ...after].filter((name) => name !== step).map(named),
       {
         ...broken,
         async play(stage) {

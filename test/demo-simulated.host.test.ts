@@ -21,20 +21,20 @@ test.skipIf(!hasCli)(
     const printed = text(output);
     const { signal } = new AbortController();
     // The other steps are edits and arrivals as well.
-    const names = ['deploy', 'arrive', 'list', 'metadata', 'add', 'leave', 'abandon', 'repair', 'plan'];
-    const steps = story.filter(({ name }) => names.includes(name));
+    const others = ['remove', 'typo', 'scale', 'lost'];
+    const steps = story.filter(({ name }) => !others.includes(name));
     const status = await demo({ port, signal, output, simulated: true, story: steps });
     output.end();
     const lines = (await printed).split('\n');
     expect(status, lines.join('\n')).toBe(0);
     expect(lines[0]).toContain('SIMULATED HOSTS');
     expect(lines.find((line) => line.includes('docker run'))).toContain('--privileged');
-    const hidden = ['list', 'metadata', 'leave', 'abandon', 'repair'];
+    const hidden = ['list', 'metadata', 'unfit', 'canary', 'leave', 'abandon', 'repair'];
     expect(verdictsOf(lines.join('\n'))).toEqual(
-      names.map((name) => (hidden.includes(name) ? 'not shown' : 'proven')),
+      steps.map(({ name }) => (hidden.includes(name) ? 'not shown' : 'proven')),
     );
-    expect(lines.join('\n')).toMatch(/\n4 of 4 steps proven in \d+ s\. 5 need real hosts\.\n/);
-    expect(lines.filter((line) => / So 192\.168\.7\.10 is (refused|allowed)/.test(line))).toHaveLength(2);
+    expect(lines.join('\n')).toMatch(/\n5 of 5 steps proven in \d+ s\. 7 need real hosts\.\n/);
+    expect(lines.filter((line) => / So 192\.168\.7\.10 is (refused|allowed)/.test(line))).toHaveLength(3);
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(existsSync(stateDirectory(port))).toBe(false);
   },

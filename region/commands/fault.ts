@@ -19,7 +19,8 @@ const usage = `Makes something go wrong in a running region.
   short-pages PATH             pages of parameters are short, or empty
   kill-squid INSTANCE          all of Squid dies
   kill-worker INSTANCE         one of its workers dies
-  kill-at-reload INSTANCE      all of Squid dies when next told to read its file
+  break-reload INSTANCE        Squid dies whenever it is told to read its file
+  mend-reload INSTANCE         it reads it again
   fill-disk INSTANCE           no space is left for Squid's files and Shoal's
   lock-disk INSTANCE           they are read-only
   mend-disk INSTANCE           the disk is as it was before

@@ -51,18 +51,23 @@ async function expectAllowed(stage: Stage, allowed: boolean, client: string): Pr
 
 interface Plan {
   says: string;
+  refused: string[];
   mistakes: Record<'parameter' | 'version' | 'problem', string>[];
   instances: Record<'instance' | 'lifecycle' | 'target' | 'step' | 'reason', string>[];
   diff: string;
 }
 
-/** Asks for the plan and shows it; the CLI prints what the function answers, and then its own metadata. */
-export async function plan({ aws, screen }: Stage): Promise<Plan> {
-  const printed = await aws(
-    'lambda invoke \\\n  --function-name shoal-reconcile --payload fileb://events/plan.json \\\n  /dev/stdout',
-  );
-  const answer: Plan = JSON.parse(printed.slice(0, printed.lastIndexOf('{')));
-  prove('a plan', Array.isArray(answer.instances), printed);
+/** Invokes reconcile by hand, and answers what it answers: the CLI prints that, and then its own metadata. */
+export async function invoke(stage: Stage, payload: string): Promise<unknown> {
+  const printed = await stage.aws(`lambda invoke \\\n  --function-name shoal-reconcile --payload ${payload}`);
+  return JSON.parse(printed.slice(0, printed.lastIndexOf('{')));
+}
+
+/** Asks for the plan and shows it. */
+export async function plan(stage: Stage): Promise<Plan> {
+  const { screen } = stage;
+  const answer = (await invoke(stage, 'fileb://events/plan.json \\\n  /dev/stdout')) as Plan;
+  prove('a plan', Array.isArray(answer.instances), JSON.stringify(answer));
   screen.say(`Says: ${answer.says}`);
   for (const { parameter, version, problem } of answer.mistakes)
     screen.say(`${parameter}, version ${version}: ${problem}`);

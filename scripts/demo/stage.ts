@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { defaultClientAddress } from '../../region/network/client.ts';
 import type { Overview, ReadOverview } from '../../region/overview.ts';
 import { defaultPort } from '../../region/state.ts';
 import type { Decision } from './decisions.ts';
 import type { Screen } from './screen.ts';
+import { type Running, startShell } from './shell.ts';
 
 export interface Setting {
   screen: Screen;
@@ -48,6 +46,8 @@ export interface Stage extends Setting {
   aws(words: string): Promise<string>;
   /** Runs a command as an on-premises machine, whether it fails or not; shows and returns what it prints. */
   client(words: string, from: string): Promise<string>;
+  /** Starts a command as an on-premises machine, which goes on until its input ends. */
+  startClient(words: string, from: string): Running;
   /** Runs a command of the region's, whether it fails or not, without showing it. */
   quietly(command: string, words: string): Promise<string>;
   /** Looks until the fleet is as expected, showing decisions meanwhile. @throws NotProven after the patience. */
@@ -70,12 +70,16 @@ export function prove(expected: string, met: boolean, seen: string): void {
   if (!met) throw new NotProven(expected, seen);
 }
 
-const project = fileURLToPath(new URL('../..', import.meta.url));
 const pollMs = 100;
 
 export function createStage(setting: Setting): Stage {
   const { screen, port, overview, signal } = setting;
   const at = port === defaultPort ? '' : ` --port ${port}`;
+  const runShell = (text: string) => {
+    const running = startShell(text, signal);
+    running.endInput();
+    return running.ended;
+  };
   const stage: Stage = {
     ...setting,
     startedAt: 0,
@@ -85,21 +89,26 @@ export function createStage(setting: Setting): Stage {
     async region(command, words) {
       const text = `npm run region -- ${command}${at} ${words}`;
       screen.command(text);
-      const { status, output } = await runShell(text, signal);
+      const { status, output } = await runShell(text);
       prove('the command to succeed', status === 0, output);
       return output;
     },
     aws: (words) => stage.region('aws', words),
     async client(words, from) {
-      const source = from === defaultClientAddress ? '' : ` --from ${from}`;
-      const text = `npm run --silent region -- client${at}${source} -- \\\n  ${words}`;
-      screen.command(text);
-      const { output } = await runShell(text, signal);
+      const running = stage.startClient(words, from);
+      running.endInput();
+      const { output } = await running.ended;
       screen.output(output);
       return output;
     },
+    startClient(words, from) {
+      const source = from === defaultClientAddress ? '' : ` --from ${from}`;
+      const text = `npm run --silent region -- client${at}${source} -- \\\n  ${words}`;
+      screen.command(text);
+      return startShell(text, signal);
+    },
     quietly: async (command, words) =>
-      (await runShell(`npm run --silent region -- ${command}${at} ${words}`, signal)).output,
+      (await runShell(`npm run --silent region -- ${command}${at} ${words}`)).output,
     async until(expected, look) {
       const giveUpAt = Date.now() + stage.patienceMs;
       for (;;) {
@@ -128,34 +137,4 @@ function showDecisions(stage: Stage): void {
     stage.decisions.push(decision);
     stage.screen.decision(at - stage.startedAt, who, step, reason);
   }
-}
-
-/**
- * Runs a command as it stands on the screen, in a shell in the project's folder, where it also works when it is
- * pasted. Only npm's own part is cut short: its set-up has run already.
- */
-async function runShell(
-  text: string,
-  signal: AbortSignal,
-): Promise<{ status: number | null; output: string }> {
-  signal.throwIfAborted();
-  const npm = 'npm() { while [ "$1" != -- ]; do shift; done; shift; "$NODE" region/cli.ts "$@"; }';
-  // Through a pipe, since a command that writes to /dev/stdout can't open the socket that Node gives it.
-  const child = spawn('bash', ['-o', 'pipefail', '-c', `${npm}\n{ ${text}\n} 2>&1 | cat`], {
-    cwd: project,
-    env: { ...process.env, NODE: process.execPath, INIT_CWD: project },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    // A group of its own, so that an interruption reaches all of it.
-    detached: true,
-  });
-  const stop = () => process.kill(-child.pid!, 'SIGTERM');
-  signal.addEventListener('abort', stop);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk) => {
-    output += chunk;
-  });
-  const [status] = (await once(child, 'close')) as [number | null];
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  return { status, output: output.replace(/^\n+/, '').trimEnd() || `nothing, exit status ${status}` };
 }

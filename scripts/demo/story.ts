@@ -1,7 +1,8 @@
 import { defaultClientAddress as headquarters } from '../../region/network/client.ts';
-import { add, remove, typo } from './edits.ts';
+import { add, remove, rollback, typo } from './edits.ts';
 import { abandon, lost, repair } from './mishaps.ts';
 import { arrival, plan } from './proofs.ts';
+import { canary, unfit } from './rejections.ts';
 import { leave, scale } from './scaling.ts';
 import { prove, type Step } from './stage.ts';
 
@@ -87,8 +88,11 @@ export const story: Step[] = [
   metadata,
   add,
   remove,
+  unfit,
   typo,
+  rollback,
   scale,
+  canary,
   leave,
   abandon,
   repair,

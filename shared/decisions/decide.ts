@@ -4,6 +4,7 @@ import type { Instance, Observed, Step } from './model.ts';
 import { problemsOf } from './problems.ts';
 import { decideFleet } from './rollout.ts';
 import { serving } from './serving.ts';
+import { leaving } from './sick.ts';
 import { standby, stray } from './stray.ts';
 import { concerns, terminating } from './terminating.ts';
 
@@ -18,15 +19,21 @@ export function decide(observed: Observed): Step[] {
   // depends on none of it, and writes nothing.
   const drains = observed.scope.kind === 'instance' && observed.scope.transition === 'terminate';
   if (fleet.writes.length > 0 && !drains) return fleet.writes;
+  const sick = leaving(observed);
   return [
     ...fleet.waits,
-    ...inScope(observed).map((instance) => decideInstance(observed, fleet, instance)),
+    ...inScope(observed).map((instance) => decideInstance(observed, fleet, sick, instance)),
     ...observed.strays.map((target) => stray(observed, target)),
     ...problemsOf(observed),
   ];
 }
 
-function decideInstance(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
+function decideInstance(
+  observed: Observed,
+  fleet: FleetDecision,
+  sick: Map<string, string>,
+  instance: Instance,
+): Step {
   if (
     waits(instance) &&
     observed.scope.kind === 'fleet' &&
@@ -46,7 +53,7 @@ function decideInstance(observed: Observed, fleet: FleetDecision, instance: Inst
     case 'ReplacingRootVolume:Wait':
       return terminating(observed, instance);
     case 'InService':
-      return serving(observed, fleet, instance);
+      return serving(observed, fleet, sick, instance);
     case 'EnteringStandby':
     case 'Standby':
     case 'ReplacingRootVolume':

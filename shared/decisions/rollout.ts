@@ -17,7 +17,7 @@ import {
 import { follows, isFailed, isHealthy, isProven } from './members.ts';
 import type { Goal, Instance, Observed, Status } from './model.ts';
 import { rebuild, runsAhead } from './recovery.ts';
-import { cannotTake, isOutOfReach, leaving, sickness } from './sick.ts';
+import { cannotTake, isOutOfReach, leaving } from './sick.ts';
 import { condemns, reject } from './verdict.ts';
 import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './waves.ts';
 
@@ -99,7 +99,7 @@ function rolling(observed: Observed, status: Status, rollout: NonNullable<Status
   const { members, done } = progress;
   // Only a run that sees the whole fleet may say that it is proven everywhere. Who was not reached serves nobody by
   // then: afterwards nothing would tell it from one that runs what is live.
-  if (scope.kind === 'fleet' && progress.complete && leaving(observed, sickness(observed)).size === 0) {
+  if (scope.kind === 'fleet' && progress.complete && leaving(observed).size === 0) {
     const { rollout: _, ...rest } = status;
     const live = { sha256: config.sha256, since: now };
     return {
@@ -136,7 +136,7 @@ function reversal(observed: Observed, status: Status): FleetDecision {
   const sick = members.filter((it) => cannotTake(it, live.sha256));
   const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
   const back = members.every((it) => isFailed(it, live.sha256) || isBack(it));
-  const allLeft = leaving(observed, sickness(observed)).size === 0;
+  const allLeft = leaving(observed).size === 0;
   if (scope.kind === 'fleet' && members.length > 0 && back && allLeft) {
     const { rejected, ...acquitted } = rest;
     const culprit = sick.find(({ id }) => id === rejected?.instance);

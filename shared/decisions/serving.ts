@@ -2,16 +2,23 @@ import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
 import { follows, isProven, lacksProbeAlone } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
-import { leaving, sickness } from './sick.ts';
 
-/** In service: on its goal and registered, or on the way there. Nothing is registered unproven. */
-export function serving(observed: Observed, fleet: FleetDecision, instance: Instance): Step {
+/**
+ * In service: on its goal and registered, or on the way there. Nothing is registered unproven.
+ *
+ * @param sick Who leaves the target group now, and why.
+ */
+export function serving(
+  observed: Observed,
+  fleet: FleetDecision,
+  sick: Map<string, string>,
+  instance: Instance,
+): Step {
   const { id, target, host, agentOnline } = instance;
   const { timing, now } = observed;
   const goal = fleet.goal(instance);
-  const sick = sickness(observed);
-  if (leaving(observed, sick).has(id))
-    return { step: 'deregister', instance: id, reason: `sick: ${sick.get(id)}` };
+  const ailment = sick.get(id);
+  if (ailment !== undefined) return { step: 'deregister', instance: id, reason: `sick: ${ailment}` };
   if (!agentOnline)
     return report(instance, 'agents', 'its agent is offline: nothing can be asked or changed on it');
   if (host.kind === 'asked') return awaitCommand(now, timing, instance);

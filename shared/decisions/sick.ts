@@ -28,17 +28,19 @@ export function cannotTake(instance: Instance, sha256: string): boolean {
   return isFailed(instance, sha256) && !runs;
 }
 
-/** Who of the sick leaves the target group now: at least half of the fleet stays in it, healthy. */
-export function leaving(observed: Observed, sick: Map<string, string>): Set<string> {
+/** Who of the sick leaves the target group now, and why: at least half of the fleet stays in it, healthy. */
+export function leaving(observed: Observed): Map<string, string> {
+  const sick = sickness(observed);
   const members = observed.instances.filter(({ lifecycle }) => lifecycle === 'InService');
   let healthy = members.filter(isHealthy).length;
-  const leave = new Set<string>();
+  const leave = new Map<string, string>();
   for (const member of members) {
     const { id, target } = member;
-    if (!sick.has(id) || target === null || target.state.endsWith('draining')) continue;
+    const why = sick.get(id);
+    if (why === undefined || target === null || target.state.endsWith('draining')) continue;
     const left = healthy - (isHealthy(member) ? 1 : 0);
     if (left * 2 < members.length) continue;
-    leave.add(id);
+    leave.set(id, why);
     healthy = left;
   }
   return leave;
