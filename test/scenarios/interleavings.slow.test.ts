@@ -1,0 +1,96 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { Run } from './gated-run.ts';
+import { events, type SmallRegion, type Snapshot, smallRegion } from './small-region.ts';
+
+/**
+ * Two runs in one fleet, switched at every pair of their calls of AWS: the first until its i-th call, the second
+ * until its j-th, then the first to its end, then the second to its end. All schedules of all pairs, some nine
+ * thousand, take minutes: without INTERLEAVINGS=all the pairs that are not `whole` take every eleventh.
+ */
+
+const former = '10.0.0.0/8';
+const live = '10.0.0.0/8,172.16.0.0/16';
+const wide = '10.0.0.0/8,172.17.0.0/16';
+/** Refused without force: most of the addresses are gone. */
+const narrow = '172.16.0.0/16';
+
+interface Pair {
+  runs: [keyof typeof events, keyof typeof events];
+  /** What somebody makes of allowed-cidrs before the first run, and then before the second. */
+  edits: [(string | null)?, string?];
+  /** The third host's Squid dies on the first edit. */
+  fails?: true;
+  whole?: true;
+}
+
+const pairs: Record<string, Pair> = {
+  'an edit by two events': { runs: ['edit', 'edit'], edits: [wide] },
+  'an edit by an event and a sweep': { runs: ['edit', 'sweep'], edits: [wide] },
+  'an edit by a sweep and by hand': { runs: ['sweep', 'apply'], edits: [wide] },
+  'an edit in the middle of another': { runs: ['edit', 'edit'], edits: [wide, former] },
+  'an edit back by two events': { runs: ['edit', 'edit'], edits: [wide, live], whole: true },
+  'an edit back by an event and a sweep': { runs: ['edit', 'sweep'], edits: [wide, live] },
+  'a refused edit and force': { runs: ['edit', 'force'], edits: [narrow] },
+  'force and an edit back': { runs: ['force', 'edit'], edits: [narrow, live] },
+  'an edit that fails and a sweep': { runs: ['edit', 'sweep'], edits: [wide], fails: true, whole: true },
+  'an edit that fails and one by hand': { runs: ['edit', 'apply'], edits: [wide], fails: true },
+  'an edit that fails and its edit back': { runs: ['edit', 'edit'], edits: [wide, live], fails: true },
+  'an edit and a way back': { runs: ['edit', 'rollback'], edits: [wide], whole: true },
+  'a way back and a sweep': { runs: ['rollback', 'sweep'], edits: [] },
+  'a way back and an edit': { runs: ['rollback', 'edit'], edits: [null, wide] },
+  'two ways back': { runs: ['rollback', 'rollback'], edits: [] },
+};
+
+let region: SmallRegion;
+let before: Snapshot;
+let runs: Run[];
+
+beforeAll(async () => {
+  region = await smallRegion();
+  for (const cidrs of [former, live]) {
+    region.edit('allowed-cidrs', cidrs);
+    await region.over(region.start('first', events.apply));
+    // Until targets are healthy, and live is no longer young.
+    await region.pass(15_000);
+  }
+  before = region.snapshot();
+  return () => region.close();
+});
+
+test.each(Object.entries(pairs))(
+  '%s end on the last desired config',
+  { timeout: 900_000 },
+  async (_, pair) => {
+    const step = pair.whole || process.env.INTERLEAVINGS === 'all' ? 1 : 11;
+    let schedules = 0;
+    for (let i = 1; i === 1 || callsOf(0) >= i - 1; i++)
+      for (let j = 1 + ((i * 7) % step); ; j += step) {
+        const found = await schedule(pair, i, j);
+        schedules++;
+        expect(found, `the first run was held at its call ${i}, the second at ${j}`).toEqual([]);
+        if (callsOf(1) < j) break;
+      }
+    // A run has some thirty calls at least.
+    expect(schedules).toBeGreaterThan(20);
+  },
+);
+
+const callsOf = (run: 0 | 1): number => runs[run]?.calls.length ?? 0;
+
+async function schedule({ runs: [first, second], edits, fails }: Pair, i: number, j: number) {
+  region.restore(before);
+  if (edits[0]) region.edit('allowed-cidrs', edits[0]);
+  if (fails) region.hosts.behave(region.members()[2] ?? '', 'dies', region.desired().sha256);
+  // Longer than an edit has to rest.
+  await region.pass(300);
+  const a = region.start('the first', events[first], { holdAt: i });
+  await region.heldOrOver(a);
+  if (edits[1]) region.edit('allowed-cidrs', edits[1]);
+  const b = region.start('the second', events[second], { holdAt: j });
+  await region.heldOrOver(b);
+  runs = [a, b];
+  for (const run of runs) await region.over(run);
+  await region.sweepUntilQuiet();
+  const errors = runs.flatMap(({ error, name }) => (error === null ? [] : [`${name} failed: ${error}`]));
+  return [...errors, ...region.fleet.violations, ...region.notQuiet()];
+}
