@@ -45,7 +45,7 @@ async function downloadSeconds(stage: Stage): Promise<number> {
   const began = Date.now();
   await stage.quietly('aws', 'autoscaling describe-auto-scaling-groups');
   const commandSeconds = (Date.now() - began) / 1000;
-  return Math.min(60, Math.max(7, 6 * commandSeconds));
+  return Math.min(60, Math.max(7, 5 * commandSeconds));
 }
 
 async function leaveOnceConnected(stage: Stage): Promise<void> {
