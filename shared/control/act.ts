@@ -38,6 +38,7 @@ export async function act(
     }
     stale.add('state');
   }
+  if (of('apply').length + of('ask').length > 0) await lease(engine, observer, observed);
   for (const same of alike(of('apply'), ({ config, intent }) => `${config.sha256} ${text(intent)}`))
     work.push(apply(engine, observer, observed, same));
   for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
@@ -132,6 +133,33 @@ async function farewell({ aws, scriptHash }: Engine, observed: Observed, id: str
   await aws.commands
     .send([id], { build: scriptHash, mode: 'check', note, ...common(observed, config) })
     .catch(() => {});
+}
+
+/**
+ * While a rollout is under way, others are told who is at it: for two sweeps, and again before that is over, so that
+ * one that dies holds nobody up for long. Whatever keeps it from being taken is no failure of the rollout.
+ */
+async function lease(
+  { clock, timing, log }: Engine,
+  observer: Observer,
+  { scope, state }: Observed,
+): Promise<void> {
+  const { memory, holder } = observer;
+  const rollout = state.status?.rollout;
+  const now = clock.now();
+  if (scope.kind !== 'fleet' || rollout === undefined || memory.leasedUntil - now > timing.sweepMs) return;
+  memory.leasedUntil = now + 2 * timing.sweepMs;
+  await observer.state
+    .lease({ holder, sha256: rollout.sha256, until: memory.leasedUntil })
+    .catch((error: unknown) => log('no lease could be taken', { error: String(error) }));
+}
+
+/** So that the next run need not wait until it has expired. */
+export async function giveBack({ clock, log }: Engine, { memory, state }: Observer): Promise<void> {
+  if (memory.leasedUntil <= clock.now()) return;
+  await state
+    .lease(null)
+    .catch((error: unknown) => log('a lease could not be given back', { error: String(error) }));
 }
 
 /** Old configs are in nobody's way, so whatever keeps them from going is no failure of the rollout. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Agent } from '../aws/commands.ts';
 import type { Group, Hook } from '../aws/groups.ts';
 import type { Target } from '../aws/targets.ts';
@@ -49,6 +50,8 @@ export interface Memory {
   over: Map<string, string>;
   /** Targets that no group of the fleet knows, and how often they were found so. */
   strays: Map<string, number>;
+  /** Until when this run holds the lease of the rollout under way; 0 when it doesn't. */
+  leasedUntil: number;
   /** Version of `status` that this run has read or written last. */
   statusVersion: number;
 }
@@ -60,6 +63,8 @@ export interface Observer {
   origin(): Origin;
   /** Reads what is stale and what has never been read; everything else is as it was at the last look. */
   observe(stale: Iterable<Source>): Promise<Observed>;
+  /** By which this run is known as the holder of a lease. */
+  holder: string;
   /** When the source was last read, epoch milliseconds. */
   readAt(source: Source): number;
 }
@@ -73,8 +78,10 @@ export function observer(engine: Engine, where: Where): Observer {
     over: new Map(),
     registered: new Map(),
     strays: new Map(),
+    leasedUntil: 0,
     statusVersion: 0,
   };
+  const holder = randomUUID();
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
   const readAt = new Map<Source, number>();
   const configs = storedConfigs(state);
@@ -105,7 +112,8 @@ export function observer(engine: Engine, where: Where): Observer {
       if (readAt.has('state') && read.version !== memory.statusVersion)
         for (const [id, { kind }] of memory.hosts) if (kind === 'reported') memory.hosts.delete(id);
       memory.statusVersion = read.version;
-      stored = { ...read, live: null, rollout: null };
+      const { lease, ...known } = read;
+      stored = { ...known, lease: lease?.holder === holder ? null : lease, live: null, rollout: null };
     },
     targets: async () => {
       const arn = inForce({ state: stored, desired: parameters.desired() })?.settings.targetGroupArn;
@@ -137,6 +145,7 @@ export function observer(engine: Engine, where: Where): Observer {
   return {
     memory,
     state,
+    holder,
     origin: parameters.origin,
     readAt: (source) => readAt.get(source) ?? 0,
     observe: async (stale) => {

@@ -1,7 +1,7 @@
 import { createTwoFilesPatch } from 'diff';
 import { decide } from '../decisions/decide.ts';
 import { short } from '../decisions/fleet.ts';
-import { isAct, type Observed, type Step } from '../decisions/model.ts';
+import { isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
 import { mostProven } from '../decisions/recovery.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { type Wave, wavesOf } from '../decisions/waves.ts';
@@ -104,7 +104,12 @@ async function diff(
 /** Observes with every reachable host in service asked what it runs. */
 export async function askAll(engine: Engine, where: Where): Promise<Observed> {
   const eye = observer(engine, where);
-  let observed = await eye.observe([]);
+  // Who only looks wants to know how far it is, whoever is at it.
+  const look = async (stale: Source[]): Promise<Observed> => {
+    const observed = await eye.observe(stale);
+    return { ...observed, state: { ...observed.state, lease: null } };
+  };
+  let observed = await look([]);
   const ask = observed.instances
     .filter(({ lifecycle, agentOnline }) => lifecycle === 'InService' && agentOnline)
     .map(({ id }) => ({
@@ -118,7 +123,7 @@ export async function askAll(engine: Engine, where: Where): Promise<Observed> {
   const giveUp = engine.clock.now() + 30_000;
   do {
     await engine.clock.sleep(engine.timing.pollMs / 5);
-    observed = await eye.observe(['commands']);
+    observed = await look(['commands']);
   } while (observed.instances.some(({ host }) => host.kind === 'asked') && engine.clock.now() < giveUp);
   return observed;
 }

@@ -3,7 +3,7 @@ import { metricsOfActs, metricsOfLook } from '../decisions/metrics.ts';
 import { type Act, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { limits } from '../runtime/limits.ts';
-import { act } from './act.ts';
+import { act, giveBack } from './act.ts';
 import type { Engine } from './engine.ts';
 import { freshMs, type Observer, observer, type Where } from './observe.ts';
 
@@ -26,8 +26,22 @@ export interface Ended {
  *   hangs takes longer to end than a sweep lasts.
  */
 export async function run(engine: Engine, where: Where, until: number, soon = until): Promise<Ended> {
-  const { clock } = engine;
   const eye = observer(engine, where);
+  try {
+    return await loop(engine, eye, where, until, soon);
+  } finally {
+    await giveBack(engine, eye);
+  }
+}
+
+async function loop(
+  engine: Engine,
+  eye: Observer,
+  where: Where,
+  until: number,
+  soon: number,
+): Promise<Ended> {
+  const { clock } = engine;
   const seen = new Map<string, string>();
   const done = new Map<string, number>();
   const first = new Map<string, number>();

@@ -8,7 +8,9 @@ import { limits } from '../runtime/limits.ts';
 
 /** `/shoal-state/<fleet>/`: what the operator remembers, in Parameter Store and nowhere else. */
 export interface StateStore {
-  status(): Promise<{ status: Status | null; version: number }>;
+  status(): Promise<{ status: Status | null; version: number; lease: Lease | null }>;
+  /** Takes or renews the lease of a rollout, or gives it back. It saves work: nothing that has to be right rests on it. */
+  lease(lease: Lease | null): Promise<void>;
   /**
    * Writes `status` on top of `version`. True when it became `version + 1`; false when somebody else wrote
    * in between: theirs is in force then, and everything has to be decided again from it.
@@ -23,6 +25,15 @@ export interface StateStore {
   prune(status: Status, now: number): Promise<void>;
 }
 
+/** A run that is at work on a rollout. Another one finds it and leaves the work to it. */
+export interface Lease {
+  holder: string;
+  sha256: string;
+  /** Epoch milliseconds. */
+  until: number;
+}
+
+const LeaseShape = v.object({ holder: v.string(), sha256: v.string(), until: v.number() });
 const StatusShape = v.object({
   epoch: v.number(),
   live: v.optional(v.object({ sha256: v.string(), since: v.number() })),
@@ -48,14 +59,22 @@ const StatusShape = v.object({
 
 export function stateStore(parameters: Parameters, path: string): StateStore {
   const statusPath = `${path}status`;
-  const read = async (selector = ''): Promise<{ status: Status | null; version: number }> => {
-    const found = await parameters.get(statusPath + selector);
-    return found === null
-      ? { status: null, version: 0 }
-      : { status: parse(found.value), version: found.version };
-  };
+  const leasePath = `${path}run`;
   return {
-    status: () => read(),
+    status: async () => {
+      const found = await parameters.named([statusPath, leasePath]);
+      const status = found.find(({ name }) => name === statusPath);
+      const leased = v.safeParse(LeaseShape, json(found.find(({ name }) => name === leasePath)?.value));
+      return {
+        status: status === undefined ? null : parse(status.value),
+        version: status?.version ?? 0,
+        lease: leased.success ? leased.output : null,
+      };
+    },
+    lease: async (lease) => {
+      if (lease === null) await parameters.delete([leasePath]);
+      else await parameters.put(leasePath, JSON.stringify(lease));
+    },
     writeStatus: async (status, version) => {
       let value = JSON.stringify(status);
       if (version === 0) return (await parameters.create(statusPath, value)) !== null;
@@ -102,6 +121,14 @@ export function stateStore(parameters: Parameters, path: string): StateStore {
     const parts = await parameters.below(`${path}config/${sha256}/`);
     const inOrder = parts.sort((a, b) => Number(a.name) - Number(b.name)).map(({ value }) => value);
     return decode(inOrder, sha256);
+  }
+}
+
+function json(text = ''): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

@@ -169,6 +169,8 @@ export interface Observed {
     version: number;
     live: Config | null;
     rollout: Config | null;
+    /** Another run's, of a rollout; good until then, epoch milliseconds. */
+    lease?: { sha256: string; until: number } | null;
     /** Without a status: what most hosts are proven on, where it is still stored. */
     found?: Config | null;
   };

@@ -91,6 +91,7 @@ function rolling(observed: Observed, status: Status, rollout: NonNullable<Status
   const config = state.rollout;
   if (config === null)
     return edit(observed, status, quiet(`the stored configuration ${short(rollout.sha256)} cannot be read`));
+  if (isLeased(observed, rollout)) return edit(observed, status, elsewhere(observed, status, config));
   const progress = progressOf(observed, config, rollout);
   const failed = observed.instances.filter((instance) => condemns(observed, instance, config, progress));
   const [worst] = failed;
@@ -132,6 +133,8 @@ function reversal(observed: Observed, status: Status): FleetDecision {
       ...quiet('the first configuration was rejected'),
       writes: [write(rest, 'there is no live configuration to go back to')],
     };
+  if (status.rollout && isLeased(observed, status.rollout))
+    return edit(observed, status, elsewhere(observed, status, live));
   const members = instances.filter((it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it));
   const sick = members.filter((it) => cannotTake(it, live.sha256));
   const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
@@ -157,6 +160,23 @@ function reversal(observed: Observed, status: Status): FleetDecision {
     launch: goal,
     goal: () => goal,
   });
+}
+
+/** Another run is at this rollout; only somebody who asks for it by hand goes on all the same. */
+function isLeased({ state, scope, now }: Observed, { sha256 }: NonNullable<Status['rollout']>): boolean {
+  const { lease } = state;
+  if (!lease || lease.sha256 !== sha256 || lease.until <= now) return false;
+  return scope.kind === 'instance' || scope.request === null;
+}
+
+function elsewhere(observed: Observed, status: Status, launched: Config): FleetDecision {
+  const config = observed.state.live ?? launched;
+  const rank = config === observed.state.live ? 0 : 1;
+  const goal = liveGoal(observed, status, config, 'live');
+  return {
+    ...quiet('another run is at this rollout'),
+    launch: { ...goal, intent: { ...goal.intent, rank } },
+  };
 }
 
 function saysOf(observed: Observed, config: Config, { members, done, waves, wait }: Progress): string {

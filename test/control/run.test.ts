@@ -28,7 +28,14 @@ test('a stored configuration that cannot be read is read once, however long that
           reads.push(path);
           return later(1_000, []);
         },
-        named: () => later(0, []),
+        named: (paths: string[]) =>
+          later(
+            0,
+            paths
+              .filter((path) => path === '/shoal-state/demo/status')
+              .map((path) => parameter(path, JSON.stringify(onLive))),
+          ),
+        delete: () => later(0, undefined),
         put: (path: string) => {
           written.push(path);
           return later(0, 2);

@@ -53,7 +53,7 @@ test('creates the first status, and only one of two does', async () => {
   const { state } = store();
   expect(await state.writeStatus(onLive, 0)).toBe(true);
   expect(await state.writeStatus(onLive, 0)).toBe(false);
-  expect(await state.status()).toEqual({ status: onLive, version: 1 });
+  expect(await state.status()).toEqual({ status: onLive, version: 1, lease: null });
 });
 
 test('what somebody else decided in between stays in force', async () => {
@@ -141,4 +141,13 @@ test('the last five lives are kept for going back, others go when a day old', as
   expect(kept()).toEqual(configs);
   await state.prune(last, 86_400_001);
   expect(kept()).toEqual(configs.slice(3));
+});
+
+test('a lease is found until it is given back', async () => {
+  const { state } = store();
+  const lease = { holder: 'a run', sha256: good.sha256, until: 7 };
+  await state.lease(lease);
+  expect((await state.status()).lease).toEqual(lease);
+  await state.lease(null);
+  expect((await state.status()).lease).toBeNull();
 });

@@ -189,3 +189,27 @@ test('a drain writes no state, whatever there is to write', () => {
   const none = { status: null, version: 0, live: null, rollout: null };
   expect(steps(world([goingOut('i-1')], { scope, state: none }))).toEqual(['ask i-1']);
 });
+
+test.each([
+  ['while it holds', now + 1, null, false],
+  ['once it has expired', now, null, true],
+  ['for another config', now + 1, good.sha256, true],
+])('leaves a rollout to the run that holds its lease: %s', (_, until, sha256, moves) => {
+  const observed = rollingOut([instance('i-1', { host: runs(good, false) }), comingIn('i-9')]);
+  observed.state.lease = { sha256: sha256 ?? edited.sha256, until };
+  expect(steps(observed).includes('apply i-1')).toBe(moves);
+  const asked = {
+    ...observed,
+    scope: { ...whole, request: { mode: 'apply', force: false, at: now } },
+  } as const;
+  expect(steps(asked)).toContain('apply i-1');
+  // An instance that comes in waits for nobody.
+  expect(steps(observed)).toContain('apply i-9');
+});
+
+test('an edit in the middle is taken up whoever holds the lease', () => {
+  const third = config('172.31.0.0/24,172.31.8.0/24');
+  const observed = rollingOut([instance('i-1')], { desired: desiredOf(third) });
+  observed.state.lease = { sha256: edited.sha256, until: now + 1 };
+  expect(written(observed)).toMatchObject({ rollout: { sha256: third.sha256 } });
+});
