@@ -44,7 +44,7 @@ test('completing an action that is over counts as done', async () => {
   scaling
     .on(CompleteLifecycleActionCommand)
     .rejects(failure('ValidationError', 'No active Lifecycle Action found with instance ID i-1'));
-  await expect(groups.complete('demo', 'shoal-launch', 'i-1', 'CONTINUE')).resolves.toBeUndefined();
+  await expect(groups.complete('demo', 'shoal-launch', 'i-1', 'CONTINUE')).resolves.toBe(false);
 });
 
 test('any other refusal to complete fails, saying what was being done', async () => {

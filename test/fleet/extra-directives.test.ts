@@ -109,7 +109,7 @@ test('lets no value add a line of its own making', () => {
     'rollout',
   ];
   const allowed =
-    /^(#.*|workers 2|(http_port|acl|deny_info|cache|cache_mem|forwarded_for|pinger_enable|logfile_rotate|max_filedescriptors|dns_timeout|shutdown_lifetime|visible_hostname|logformat|access_log|connect_timeout) .*|)$/;
+    /^(#.*|workers 2|server_persistent_connections off|(http_port|acl|deny_info|cache|cache_mem|forwarded_for|pinger_enable|logfile_rotate|max_filedescriptors|dns_timeout|shutdown_lifetime|visible_hostname|logformat|access_log|connect_timeout) .*|)$/;
   const rules = renderConfig(settingsOf())
     .file.split('\n')
     .filter((line) => line.startsWith('http_access'));
