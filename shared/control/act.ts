@@ -38,7 +38,6 @@ export async function act(
     }
     stale.add('state');
   }
-  if (of('apply').length + of('ask').length > 0) await lease(engine, observer, observed);
   for (const same of alike(of('apply'), ({ config, intent }) => `${config.sha256} ${text(intent)}`))
     work.push(apply(engine, observer, observed, same));
   for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
@@ -139,7 +138,7 @@ async function farewell({ aws, scriptHash }: Engine, observed: Observed, id: str
  * While a rollout is under way, others are told who is at it: for two sweeps, and again before that is over, so that
  * one that dies holds nobody up for long. Whatever keeps it from being taken is no failure of the rollout.
  */
-async function lease(
+export async function lease(
   { clock, timing, log }: Engine,
   observer: Observer,
   { scope, state }: Observed,

@@ -3,7 +3,7 @@ import { metricsOfActs, metricsOfLook } from '../decisions/metrics.ts';
 import { type Act, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { limits } from '../runtime/limits.ts';
-import { act, giveBack } from './act.ts';
+import { act, giveBack, lease } from './act.ts';
 import type { Engine } from './engine.ts';
 import { freshMs, type Observer, observer, type Where } from './observe.ts';
 
@@ -66,6 +66,8 @@ async function loop(
     if (begins && clock.now() >= soon) return end(observed, steps, true);
     if (acts.length > 0) {
       turns++;
+      // Whoever only looks (status, plan) holds nobody up.
+      if (begins) await lease(engine, eye, observed);
       stale = await act(engine, eye, observed, acts);
       for (const it of acts) {
         done.set(said(it), clock.now());
