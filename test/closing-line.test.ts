@@ -16,6 +16,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test('a run that passes ends with its counts', () => {
   const run = runOf({
+    // The text of a test of its own: what it skips is what the line has to count.
     'a.test.ts': `test('is', () => {}); test('is too', () => {}); test.skip('is not', () => {});`,
   });
   expect(run).toEqual({ status: 0, last: '2 passed, 0 failed, 1 skipped' });
@@ -40,6 +41,7 @@ test.each([
 });
 
 test.skipIf(process.getuid?.() !== 0)('a skipped test of real hosts counts as failed (needs root)', () => {
+  // The text of a test of its own: its skip has to be taken for a failure.
   const run = runOf({ 'a.host.test.ts': `test.skip('hosts', () => {});` });
   expect(run).toEqual({ status: 1, last: '0 passed, 1 failed, 0 skipped' });
 });

@@ -1,10 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { expect, vi } from 'vitest';
-import { stateDirectory } from '../region/state.ts';
 
 export const project = join(import.meta.dirname, '..');
 
@@ -41,30 +37,4 @@ export function verdictsOf(output: string): (string | undefined)[] {
   return [...output.matchAll(/^[ \d]\d {2}.*? {2}(proven|NOT PROVEN|interrupted|not run|not shown)$/gm)].map(
     ([, it]) => it,
   );
-}
-
-/** Processes of the region, by their command line, their environment or their mounts. */
-export function leftOvers(port: number): string[] {
-  const name = basename(stateDirectory(port));
-  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-  return pids.flatMap((pid) => {
-    const files = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`));
-    return files.some((text) => text.includes(name)) ? [files[0]!.replaceAll('\0', ' ')] : [];
-  });
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-export async function expectNothingLeft(port: number): Promise<void> {
-  await vi.waitFor(() => expect(leftOvers(port)).toEqual([]), { timeout: 5_000 });
-  expect(existsSync(stateDirectory(port))).toBe(false);
-  const server = createServer().listen(port, '127.0.0.1');
-  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
-  await new Promise((resolve) => server.close(resolve));
 }

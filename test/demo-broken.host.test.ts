@@ -9,7 +9,8 @@ import { AwsError } from '../region/service.ts';
 import { stateDirectory, writeRecord } from '../region/state.ts';
 import { type DemoRegion, demo } from '../scripts/demo/demo.ts';
 import { story } from '../scripts/demo/story.ts';
-import { collect, expectNothingLeft, finish, project, start, verdictsOf } from './demo-bed.ts';
+import { collect, finish, project, start, verdictsOf } from './demo-bed.ts';
+import { expectNothingLeft } from './left-overs.ts';
 
 // Each demo has a region of its own, so they run side by side.
 let nextPort = 6130 + (process.pid % 60) * 20;

@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { demo } from '../scripts/demo/demo.ts';
 import { story } from '../scripts/demo/story.ts';
-import { collect, expectNothingLeft, finish, leftOvers, project, start, verdictsOf } from './demo-bed.ts';
+import { collect, finish, project, start, verdictsOf } from './demo-bed.ts';
+import { expectNothingLeft, leftOvers } from './left-overs.ts';
 
 // Each demo has a region of its own, so they run side by side.
 let nextPort = 4910 + (process.pid % 60) * 20;

@@ -68,7 +68,7 @@ export async function plan(engine: Engine, where: Where): Promise<Plan> {
   return { ...facts, text: planText(facts, engine.prefix) };
 }
 
-/** Nobody is cut off by what is not taken up. */
+/** With broken parameters nobody is: what is live stays. */
 function cutOffBy({ instances, state, desired }: Observed): CutOff {
   const connected = instances.flatMap(({ id, host }) => {
     if (host.kind !== 'reported') return [];

@@ -75,7 +75,7 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
         until,
       );
     case 'sweep': {
-      // The next sweep goes on, so this one ends before it begins.
+      // The next sweep goes on, so this one asks nothing new from then on.
       const soon = engine.clock.now() + engine.timing.sweepMs * 0.9;
       const where = whole(data.fleet, { leaveYoung: true, askAll: data.askAll });
       return run(engine, where, until, Math.min(until, soon));

@@ -41,6 +41,11 @@ export function isHealthy({ target }: Instance): boolean {
   return target?.state === 'healthy';
 }
 
+/** What the host said of itself last; empty when it had nothing to complain of. */
+export function reasonOf({ host }: Instance): string {
+  return host.kind === 'reported' ? host.report.reason : '';
+}
+
 /** Healthy at the balancer, and not itself on its way out. */
 export function staysHealthy({ lifecycle, target }: Instance): boolean {
   return target?.state === 'healthy' && !/Terminating|Standby|^Warmed|^Detach/.test(lifecycle);

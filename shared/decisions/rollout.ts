@@ -91,7 +91,11 @@ function rolling(observed: Observed, status: Status, rollout: NonNullable<Status
   const config = state.rollout;
   if (config === null)
     return edit(observed, status, quiet(`the stored configuration ${short(rollout.sha256)} cannot be read`));
-  if (isLeased(observed, rollout)) return edit(observed, status, elsewhere(observed, status, config));
+  const intent = { epoch: status.epoch, version: state.version, rank: 1 } as const;
+  const goal: Goal = { config, intent, may: true, reason: `rollout of ${short(config.sha256)}` };
+  const behind = state.live && liveGoal(observed, status, state.live, 'live, its turn comes');
+  const launch = behind ?? goal;
+  if (isLeased(observed, rollout)) return edit(observed, status, { ...quiet(elsewhere), launch });
   const progress = progressOf(observed, config, rollout);
   const failed = observed.instances.filter((instance) => condemns(observed, instance, config, progress));
   const [worst] = failed;
@@ -108,14 +112,11 @@ function rolling(observed: Observed, status: Status, rollout: NonNullable<Status
       writes: [write({ ...rest, live }, `proven on all ${members.length} in service`)],
     };
   }
-  const intent = { epoch: status.epoch, version: state.version, rank: 1 } as const;
-  const goal: Goal = { config, intent, may: true, reason: `rollout of ${short(config.sha256)}` };
-  const behind = state.live && liveGoal(observed, status, state.live, 'live, its turn comes');
   return edit(observed, status, {
     ...quiet(saysOf(observed, config, progress)),
     waits: scope.kind === 'fleet' && progress.wait !== null ? [progress.wait] : [],
     ask: scope.kind === 'fleet',
-    launch: behind ?? goal,
+    launch,
     goal: (instance) => {
       if (done.includes(instance) || progress.movers.includes(instance)) return goal;
       return behind && { ...behind, may: false };
@@ -133,8 +134,9 @@ function reversal(observed: Observed, status: Status): FleetDecision {
       ...quiet('the first configuration was rejected'),
       writes: [write(rest, 'there is no live configuration to go back to')],
     };
+  const goal = liveGoal(observed, status, live, `back to live: ${status.rejected?.reason ?? ''}`);
   if (status.rollout && isLeased(observed, status.rollout))
-    return edit(observed, status, elsewhere(observed, status, live));
+    return edit(observed, status, { ...quiet(elsewhere), launch: goal });
   const members = instances.filter((it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it));
   const sick = members.filter((it) => cannotTake(it, live.sha256));
   const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
@@ -153,7 +155,6 @@ function reversal(observed: Observed, status: Status): FleetDecision {
       };
     return { ...quiet('reversed'), writes: [write(rest, 'live is proven again')] };
   }
-  const goal = liveGoal(observed, status, live, `back to live: ${status.rejected?.reason ?? ''}`);
   return edit(observed, status, {
     ...quiet(`going back to ${short(live.sha256)}`),
     ask: scope.kind === 'fleet',
@@ -169,15 +170,7 @@ function isLeased({ state, scope, now }: Observed, { sha256 }: NonNullable<Statu
   return scope.kind === 'instance' || scope.request === null;
 }
 
-function elsewhere(observed: Observed, status: Status, launched: Config): FleetDecision {
-  const config = observed.state.live ?? launched;
-  const rank = config === observed.state.live ? 0 : 1;
-  const goal = liveGoal(observed, status, config, 'live');
-  return {
-    ...quiet('another run is at this rollout'),
-    launch: { ...goal, intent: { ...goal.intent, rank } },
-  };
-}
+const elsewhere = 'another run is at this rollout';
 
 function saysOf(observed: Observed, config: Config, { members, done, waves, wait }: Progress): string {
   const wave = waves.find((it) => !it.members.every((member) => done.includes(member)));

@@ -1,6 +1,6 @@
 import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
-import { follows, isProven, lacksProbeAlone } from './members.ts';
+import { follows, isProven, lacksProbeAlone, reasonOf } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
 
 /**
@@ -36,7 +36,7 @@ export function serving(
   if (!proven) {
     if (!goal.may) return rest(instance, goal.reason);
     if (!rolls && !unregistered && lacksProbeAlone(instance, goal.config.sha256))
-      return report(instance, 'probe', `it runs what it should, but ${reasonOf(host)}`);
+      return report(instance, 'probe', `it runs what it should, but ${reasonOf(instance)}`);
     if (
       host.kind === 'reported' &&
       host.sha256 === goal.config.sha256 &&
@@ -50,8 +50,9 @@ export function serving(
         reason: `cannot take ${goal.reason}: ${host.report.reason}`,
       };
     // Why it has to move stands in the log: what the host said of itself.
-    const found = host.kind === 'reported' && host.report.reason !== '' ? `: ${host.report.reason}` : '';
-    return command(observed, instance, { ...goal, reason: `${goal.reason}${found}` });
+    const found = reasonOf(instance);
+    const reason = found === '' ? goal.reason : `${goal.reason}: ${found}`;
+    return command(observed, instance, { ...goal, reason });
   }
   if (!unregistered) return settled(observed, instance, goal.reason);
   const problems = observed.targetGroup === null ? ['no target group'] : observed.targetGroup.problems;
@@ -91,10 +92,6 @@ function failedLately(
   retryMs: number,
 ): boolean {
   return !['proven', 'busy', 'superseded'].includes(host.report.outcome) && now - host.at < retryMs;
-}
-
-function reasonOf(host: Instance['host']): string {
-  return host.kind === 'reported' ? host.report.reason : '';
 }
 
 function report({ id }: Instance, thing: Problem['thing'], reason: string): Step {

@@ -1,4 +1,4 @@
-import { isFailed, isHealthy } from './members.ts';
+import { isFailed, isHealthy, reasonOf } from './members.ts';
 import type { Instance, Observed } from './model.ts';
 
 /**
@@ -55,8 +55,4 @@ export function isOutOfReach(
   const since = agentOnline ? startedAt : (agentSeenAt ?? startedAt);
   const silent = !agentOnline || host.kind === 'unreachable';
   return silent && since !== undefined && now - since >= timing.outOfReachMs;
-}
-
-function reasonOf({ host }: Instance): string {
-  return host.kind === 'reported' ? host.report.reason : '';
 }

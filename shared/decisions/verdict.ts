@@ -1,6 +1,6 @@
 import type { Config } from '../fleet/settings.ts';
 import { type FleetDecision, quiet, write } from './fleet.ts';
-import { isFailed } from './members.ts';
+import { isFailed, reasonOf } from './members.ts';
 import type { Instance, Observed, Status } from './model.ts';
 import { type Progress, provenSince } from './waves.ts';
 
@@ -31,14 +31,12 @@ export function reject(observed: Observed, status: Status, config: Config, faile
   const { rollout: _, ...ended } = status;
   const { rejected, live } = status;
   const { desired, now } = observed;
-  const reason =
-    failed.host.kind === 'reported' && failed.host.report.reason !== ''
-      ? failed.host.report.reason
-      : `its target is ${failed.target?.state ?? 'not registered'}: ${failed.target?.reason ?? ''}`;
+  const ailing = `its target is ${failed.target?.state ?? 'not registered'}: ${failed.target?.reason ?? ''}`;
+  const reason = reasonOf(failed) || ailing;
   const says = `rejected on ${failed.id}: ${reason}`;
   // A way back by hand that fails leaves what it came from rejected: its hosts have drifted from live then.
-  const byHand = desired.kind === 'config' && rejected?.settings === desired.config.settingsHash;
-  if (byHand && live !== undefined && rejected.sha256 !== config.sha256)
+  const isWayBack = desired.kind === 'config' && rejected?.settings === desired.config.settingsHash;
+  if (isWayBack && live !== undefined && rejected.sha256 !== config.sha256)
     return {
       ...quiet(says),
       writes: [

@@ -1,5 +1,5 @@
 import type { Config, Share } from '../fleet/settings.ts';
-import { byHand } from './fleet.ts';
+import { byHand, isReversal } from './fleet.ts';
 import { follows, isFailed, isHealthy, isProven, zonesInTurn } from './members.ts';
 import type { Instance, Observed, Status, Wait } from './model.ts';
 import { isOutOfReach } from './sick.ts';
@@ -75,7 +75,7 @@ export function progressOf(observed: Observed, config: Config, rollout: Rollout)
 export function wavesOf(observed: Observed): Wave[] {
   const { status, rollout: config } = observed.state;
   const rollout = status?.rollout;
-  if (rollout === undefined || config === null || status?.rejected?.sha256 === rollout.sha256) return [];
+  if (status === null || rollout === undefined || config === null || isReversal(status)) return [];
   const { waves, done, movers, wait } = progressOf(observed, config, rollout);
   return waves.map(({ name, members }): Wave => {
     const instances = members.map(({ id }) => id);

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, vi } from 'vitest';
-import { stateDirectory } from '../../region/state.ts';
+import { leftOvers as leftOversOf, expectNothingLeft as nothingLeft } from '../left-overs.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(project, 'region/cli.ts');
@@ -46,30 +45,9 @@ export const region = (...words: string[]) =>
   finish(start([words[0]!, '--port', String(port), ...words.slice(1)]));
 export const up = (...words: string[]) => region('up', '--package', folder, ...words);
 
-/** Processes of the region: by their command line, or by what is mounted where they run. */
-export function leftOvers(): string[] {
-  const name = basename(stateDirectory(port));
-  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-  return pids.flatMap((pid) => {
-    const files = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`));
-    return files.some((text) => text.includes(name)) ? [files[0]!.replaceAll('\0', ' ')] : [];
-  });
-}
+export const leftOvers = () => leftOversOf(port);
 
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** A command's last process may outlive it for a moment. */
-export async function expectNothingLeft(): Promise<void> {
-  await vi.waitFor(() => expect(leftOvers()).toEqual([]), { timeout: 10_000 });
-  expect(existsSync(stateDirectory(port))).toBe(false);
-  expect(read('/proc/self/mounts')).not.toContain(stateDirectory(port));
-}
+export const expectNothingLeft = () => nothingLeft(port);
 
 /** The region gets by with the package: nothing else of the project is in the folder. */
 export function createFolder(): void {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { enforceQuotas } from '../aws/quotas.ts';
+import { seedChance } from './chance.ts';
 import { type Virtual, virtualRegion } from './virtual-region.ts';
 
 let region: Virtual;
@@ -36,15 +37,6 @@ async function rollOut(capacity: number, limited: boolean) {
   return answer;
 }
 
-/** Back-offs draw lots: the same ones each time, so that the figures are the same too. */
-function seedChance() {
-  let state = 1;
-  vi.spyOn(Math, 'random').mockImplementation(() => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  });
-}
-
 test('an edit takes hardly longer within the quotas than without, and grows with the fleet', {
   timeout: 1_800_000,
 }, async ({ task }) => {
@@ -53,7 +45,6 @@ test('an edit takes hardly longer within the quotas than without, and grows with
   const free = await rollOut(instances, false);
   // The bench reads them from the report.
   Object.assign(task.meta, { small, large, free });
-  console.log(JSON.stringify({ small, large, free }));
   expect(large.seconds / free.seconds).toBeLessThanOrEqual(1.3);
   expect(large.seconds / small.seconds).toBeLessThanOrEqual(5);
   expect(large.calls / small.calls).toBeLessThanOrEqual(5);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { readTemplate } from '../../region/template.ts';
 import { enforceQuotas } from '../aws/quotas.ts';
+import { seedChance } from './chance.ts';
 import { type Virtual, virtualRegion } from './virtual-region.ts';
 
 let region: Virtual;
@@ -71,13 +72,4 @@ function resize(fleet: string, DesiredCapacity: number) {
 function inService(): number {
   const members = fleets.flatMap((fleet) => region.world.autoscaling.group(`shoal-${fleet}`)?.members ?? []);
   return members.filter(({ state }) => state === 'InService').length;
-}
-
-/** Back-offs draw lots: the same ones each time, so that the figures are the same too. */
-function seedChance() {
-  let state = 1;
-  vi.spyOn(Math, 'random').mockImplementation(() => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  });
 }
