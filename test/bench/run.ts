@@ -10,7 +10,7 @@ import { calls } from './calls.ts';
 import type { Figure } from './figure.ts';
 import { flood } from './flood.ts';
 import { host } from './host.ts';
-import { rollout } from './rollout.ts';
+import { rollout, rolloutScale } from './rollout.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { sweep } from './sweep.ts';
@@ -27,6 +27,7 @@ const benches: Record<string, () => Figure[] | Promise<Figure[]>> = {
   admission,
   flood,
   rollout,
+  'rollout-scale': rolloutScale,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches);

@@ -9,7 +9,7 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** `npm run bench -- rollout` takes 1,000. */
+/** `npm run bench -- rollout-scale` takes 1,000. */
 const instances = Number(process.env.ROLLOUT_INSTANCES ?? 100);
 
 /** An edit of a fleet, at AWS's own delays, until it is live; with AWS's quotas, or without any. */
