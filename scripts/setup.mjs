@@ -2,13 +2,14 @@
 /**
  * Runs first in every npm script: makes a fresh clone ready, then becomes the script's command.
  *
- *     node scripts/setup.mjs [--hosts needed|wanted] [--no-install] -- COMMAND [ARGUMENT…]
+ *     node scripts/setup.mjs [--hosts needed|wanted|tested] [--no-install] -- COMMAND [ARGUMENT…]
  *
  * Plain JavaScript without dependencies, for Node 20 and later, since it runs before any is installed. It
  * writes to standard error alone, and nothing when there is nothing to do. `--hosts needed` ends where real
- * hosts can't be had, `--hosts wanted` says so and goes on. `--no-install` lists missing system packages
- * and installs none; it is also taken from the command's own arguments, where npm puts what follows `--`, and
- * `--simulated` is read there, which is the command's own word for going without real hosts.
+ * hosts can't be had, `--hosts wanted` says so and goes on, and so does `--hosts tested`, which also sees to what
+ * an ordinary user's hosts take where root runs. `--no-install` lists missing system packages and installs none;
+ * it is also taken from the command's own arguments, where npm puts what follows `--`, and `--simulated` is read
+ * there, which is the command's own word for going without real hosts.
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +25,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 try {
   const { command, hosts, install, simulated } = readArguments(process.argv.slice(2));
   if (hosts) {
-    const possible = await prepareHosts(root, { install, simulated });
+    const possible = await prepareHosts(root, { install, simulated, tested: hosts === 'tested' });
     if (!possible && hosts === 'needed') throw new Stop('this command needs real hosts');
     if (!possible && !simulated) say('going on without them: what needs real hosts is left out');
     // The demo runs on simulated ones then.

@@ -34,7 +34,9 @@ mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir -p /run/lock /run/shoal-region
 hostname "$name"
 
-# As after a fresh installation of Squid, whatever the machine did with its own.
+# As after a fresh installation of Squid, whatever the machine did with its own. Images of containers forbid
+# all services to start.
+rm -f /usr/sbin/policy-rc.d
 user=proxy
 id proxy >/dev/null 2>&1 || user=squid
 rm -rf /var/log/squid /var/spool/squid /var/lib/shoal /var/log/shoal /etc/systemd/system/squid.service.d

@@ -23,14 +23,15 @@ const APT = { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } };
 
 /**
  * Sees to it that real hosts can be had on this machine; says what is in the way and how to get past it.
- * Where they can't, or are `simulated` by wish, sees to what the demo takes all the same.
+ * Where they can't, or are `simulated` by wish, sees to what the demo takes all the same; where they are
+ * `tested`, also to what an ordinary user's take.
  * @returns whether real ones can be had now.
  */
-export async function prepareHosts(root, { install, simulated }) {
+export async function prepareHosts(root, { install, simulated, tested }) {
   const possible = !simulated && isPossible();
   const isRoot = process.getuid() === 0;
   const programs = PROGRAMS.filter(({ program }) => possible || program === 'aws');
-  if (possible && !isRoot) programs.push(UIDMAP);
+  if (possible && (tested || !isRoot)) programs.push(UIDMAP);
   const missing = () => programs.filter(({ program }) => !isOnPath(program));
   const complete =
     missing().length === 0 || (await withLock(root, () => getPackages(root, install, missing)));

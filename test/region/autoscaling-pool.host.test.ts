@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createNamespaceHosts } from '../../region/hosts/namespaces.ts';
 import { createNetwork, type Network } from '../../region/network/network.ts';
 
@@ -20,7 +20,8 @@ test('a stopped host keeps its disk, and none of its processes', async () => {
   };
   const daemons = 'pgrep -x sleep | wc -l; cat /etc/squid/kept 2>&1';
   await run('echo kept >/etc/squid/kept; setsid sleep 600 </dev/null >/dev/null 2>&1 &');
-  expect(await run(daemons)).toBe('1\nkept\n');
+  // It takes a moment to become what it runs.
+  await vi.waitFor(async () => expect(await run(daemons)).toBe('1\nkept\n'), { timeout: 10_000 });
   await host.stop();
   expect(await run(daemons)).toBe('0\nkept\n');
 }, 60_000);
