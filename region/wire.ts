@@ -40,9 +40,17 @@ export interface WireOptions {
   clock: Clock;
   newId: () => string;
   faults: Faults;
+  /** Why a caller may not do this, in AWS's words; undefined when it may. */
+  denial?(
+    identity: string,
+    service: string,
+    operation: string,
+    input: Record<string, unknown>,
+  ): string | undefined;
 }
 
-export function createWire({ clock, newId, faults }: WireOptions): Wire {
+export function createWire(options: WireOptions): Wire {
+  const { clock, newId } = options;
   const services = new Map<string, Service>();
   const wire: Wire = {
     services,
@@ -60,7 +68,7 @@ export function createWire({ clock, newId, faults }: WireOptions): Wire {
         requestId: call.requestId,
         ms: 0,
       };
-      const response = await answer(wire, faults, request, call, entry);
+      const response = await answer(wire, options, request, call, entry);
       entry.ms = clock.now() - entry.at;
       wire.log.push(entry);
       if (wire.log.length > logEntriesMax * 1.1) wire.log.splice(0, wire.log.length - logEntriesMax);
@@ -72,7 +80,7 @@ export function createWire({ clock, newId, faults }: WireOptions): Wire {
 
 async function answer(
   wire: Wire,
-  faults: Faults,
+  { faults, denial }: WireOptions,
   request: WireRequest,
   call: Call,
   entry: LogEntry,
@@ -95,6 +103,8 @@ async function answer(
     // Nobody is left to hear an answer.
     if (faults.crashes(call.identity, request.headers['x-amz-security-token'] ?? ''))
       await new Promise(() => {});
+    const denied = denial?.(call.identity, service.name, operation, input);
+    if (denied !== undefined) throw accessDenied(service, denied);
     const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation, call.identity);
     if (fault) throw fault;
     const output = await run(input, call);
@@ -107,6 +117,13 @@ async function answer(
     entry.error = error.code;
     return failure(recognised, request, error, call.requestId);
   }
+}
+
+/** As each protocol words it. */
+function accessDenied(service: Service, message: string): AwsError {
+  const dialect = dialectOf(service);
+  if (dialect === 'query') return new AwsError('AccessDenied', message, 403);
+  return new AwsError('AccessDeniedException', message, dialect === 'json' ? 400 : 403);
 }
 
 function identify(request: WireRequest, identities: Map<string, string>): Omit<Call, 'requestId'> {
