@@ -1,5 +1,5 @@
 import { judge, meaning, type Request, readPolicy, type Statement } from './policy.ts';
-import { account } from './service.ts';
+import { account, region } from './service.ts';
 import { TemplateError } from './template-intrinsics.ts';
 
 export interface Role {
@@ -21,7 +21,6 @@ export interface Denial {
 const denialsMax = 1_000;
 /** What the SSM agent calls to register and to take commands (Systems Manager User Guide, instance permissions). */
 const agentActions = [
-  'ssm:UpdateInstanceInformation',
   'ssmmessages:CreateControlChannel',
   'ssmmessages:CreateDataChannel',
   'ssmmessages:OpenControlChannel',
@@ -98,7 +97,12 @@ export class Access {
     const profile = this.launchTemplates.get(launchTemplate);
     if (profile === undefined) return 'its launch template names no instance profile';
     const identity = sessionArn(this.profiles.get(profile)!, instanceId);
-    const denials = agentActions.map((action) => this.denial(identity, { action, resource: '*' }));
+    const instance = `arn:aws:ec2:${region}:${account}:instance/${instanceId}`;
+    const needs = [
+      { action: 'ssm:UpdateInstanceInformation', resource: instance },
+      ...agentActions.map((action) => ({ action, resource: '*' })),
+    ];
+    const denials = needs.map((need) => this.denial(identity, need));
     return denials.find((denial) => denial !== undefined);
   }
 

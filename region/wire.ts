@@ -29,6 +29,8 @@ export interface Wire {
   fault:
     | ((request: Pick<LogEntry, 'service' | 'operation' | 'identity' | 'input'>) => AwsError | undefined)
     | undefined;
+  /** Throws AWS's error when the caller may not do this. */
+  authorize(identity: string, service: string, operation: string, input: Record<string, unknown>): void;
   /** Serves one request, whichever way it came. Never rejects: an unexpected error is a 500 of AWS's. */
   handle(request: WireRequest): Promise<WireResponse>;
 }
@@ -58,6 +60,14 @@ export function createWire(options: WireOptions): Wire {
     identities: new Map(),
     log: [],
     fault: undefined,
+    authorize(identity, name, operation, input) {
+      const message = options.denial?.(identity, name, operation, input);
+      if (message === undefined) return;
+      const service = services.get(name);
+      const dialect = service && dialectOf(service);
+      if (dialect === 'query') throw new AwsError('AccessDenied', message, 403);
+      throw new AwsError('AccessDeniedException', message, dialect === 'json' ? 400 : 403);
+    },
     async handle(request) {
       const call: Call = { ...identify(request, wire.identities), requestId: newId() };
       const entry: LogEntry = {
@@ -68,7 +78,7 @@ export function createWire(options: WireOptions): Wire {
         requestId: call.requestId,
         ms: 0,
       };
-      const response = await answer(wire, options, request, call, entry);
+      const response = await answer(wire, options.faults, request, call, entry);
       entry.ms = clock.now() - entry.at;
       wire.log.push(entry);
       if (wire.log.length > logEntriesMax * 1.1) wire.log.splice(0, wire.log.length - logEntriesMax);
@@ -80,7 +90,7 @@ export function createWire(options: WireOptions): Wire {
 
 async function answer(
   wire: Wire,
-  { faults, denial }: WireOptions,
+  faults: Faults,
   request: WireRequest,
   call: Call,
   entry: LogEntry,
@@ -103,8 +113,7 @@ async function answer(
     // Nobody is left to hear an answer.
     if (faults.crashes(call.identity, request.headers['x-amz-security-token'] ?? ''))
       await new Promise(() => {});
-    const denied = denial?.(call.identity, service.name, operation, input);
-    if (denied !== undefined) throw accessDenied(service, denied);
+    wire.authorize(call.identity, service.name, operation, input);
     const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation, call.identity);
     if (fault) throw fault;
     const output = await run(input, call);
@@ -117,13 +126,6 @@ async function answer(
     entry.error = error.code;
     return failure(recognised, request, error, call.requestId);
   }
-}
-
-/** As each protocol words it. */
-function accessDenied(service: Service, message: string): AwsError {
-  const dialect = dialectOf(service);
-  if (dialect === 'query') return new AwsError('AccessDenied', message, 403);
-  return new AwsError('AccessDeniedException', message, dialect === 'json' ? 400 : 403);
 }
 
 function identify(request: WireRequest, identities: Map<string, string>): Omit<Call, 'requestId'> {
