@@ -1,3 +1,4 @@
+import { sessionArn } from './access.ts';
 import { createEvents, type Events } from './services/events.ts';
 import { createFunctions, type Functions } from './services/functions.ts';
 import { createQueues, type Queues } from './services/queues.ts';
@@ -30,6 +31,8 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
   const { clock, ids, pace, sandboxes } = world;
   if (!sandboxes) throw new Error('the world was made without sandboxes');
   const queues = createQueues({ clock, newId: ids.uuid });
+  const allows = ({ role, name }: { role: string; name: string }, action: string, resource: string) =>
+    world.access.denial(sessionArn(role.split('/').at(-1)!, name), { action, resource }) === undefined;
   const functions = createFunctions({
     clock,
     sandboxes,
@@ -38,7 +41,9 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     // A schedule that ticks faster than its rule says is what tells a fast region from a real one.
     retryDelaysMs: () => (pace.scheduleTickMs === undefined ? retryDelaysMs.real : retryDelaysMs.fast),
     faults: world.faults,
-    send: queues.send,
+    allows,
+    // A record that the role may not send is lost, as on AWS.
+    send: (queue, body, sender) => allows(sender, 'sqs:SendMessage', queue) && queues.send(queue, body),
     ...(options.onLog && { onLog: options.onLog }),
   });
   const events = createEvents({

@@ -1,3 +1,4 @@
+import type { Access } from './access.ts';
 import type { Faults } from './faults.ts';
 import type { Instances } from './instances.ts';
 import type { Pace } from './pace.ts';
@@ -23,6 +24,7 @@ export interface Context {
   publish: Publish;
   ids: Ids;
   faults: Faults;
+  access: Access;
 }
 
 export interface Ids {

@@ -1,3 +1,4 @@
+import type { Access } from './access.ts';
 import type { Pace } from './pace.ts';
 import type { Clock, Host, Hosts } from './ports.ts';
 
@@ -10,6 +11,8 @@ export interface Instance {
   host: Host | undefined;
   /** Milliseconds since the epoch; when its SSM agent is (or will be) online. */
   agentOnlineAt: number;
+  /** The id of the launch template that its role comes from. */
+  launchTemplate: string | undefined;
   /** From its group's tags that propagate at launch. */
   tags: Record<string, string>;
 }
@@ -18,7 +21,12 @@ export interface Instances {
   get(instanceId: string): Instance | undefined;
   all(): Instance[];
   /** Rejects when the host can't be had. */
-  launch(instanceId: string, zone: string, tags: Record<string, string>): Promise<Instance>;
+  launch(
+    instanceId: string,
+    zone: string,
+    tags: Record<string, string>,
+    launchTemplate?: string,
+  ): Promise<Instance>;
   /** Ends the instance at once, as EC2's TerminateInstances would; safe twice. */
   terminate(instanceId: string): Promise<void>;
   /** Ends all that runs on a running instance; its disk and address stay. */
@@ -29,15 +37,26 @@ export interface Instances {
   onGone(listener: (instance: Instance) => void): void;
 }
 
-export function createInstances(options: { clock: Clock; pace: Pace; hosts: Hosts }): Instances {
-  const { clock, pace, hosts } = options;
+interface InstancesOptions {
+  clock: Clock;
+  pace: Pace;
+  hosts: Hosts;
+  access: Access;
+}
+
+export function createInstances({ clock, pace, hosts, access }: InstancesOptions): Instances {
   const instances = new Map<string, Instance>();
   const listeners: ((instance: Instance) => void)[] = [];
+  /** An agent whose role is refused tries again so rarely that it counts as never coming. */
+  const startAgent = (instance: Instance): void => {
+    const denied = access.agentDenial(instance.instanceId, instance.launchTemplate) !== undefined;
+    instance.agentOnlineAt = denied ? Number.POSITIVE_INFINITY : clock.now() + pace.agentOnlineMs;
+  };
   return {
     get: (instanceId) => instances.get(instanceId),
     all: () => [...instances.values()],
     onGone: (listener) => void listeners.push(listener),
-    async launch(instanceId, zone, tags) {
+    async launch(instanceId, zone, tags, launchTemplate) {
       const instance: Instance = {
         instanceId,
         zone,
@@ -45,6 +64,7 @@ export function createInstances(options: { clock: Clock; pace: Pace; hosts: Host
         host: undefined,
         agentOnlineAt: Number.POSITIVE_INFINITY,
         tags,
+        launchTemplate,
       };
       instances.set(instanceId, instance);
       try {
@@ -57,7 +77,7 @@ export function createInstances(options: { clock: Clock; pace: Pace; hosts: Host
       if (instance.state !== 'pending') await instance.host.terminate();
       else {
         instance.state = 'running';
-        instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
+        startAgent(instance);
       }
       return instance;
     },
@@ -72,7 +92,7 @@ export function createInstances(options: { clock: Clock; pace: Pace; hosts: Host
       const instance = instances.get(instanceId);
       if (instance?.state !== 'stopped') return;
       instance.state = 'running';
-      instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
+      startAgent(instance);
     },
     async terminate(instanceId) {
       const instance = instances.get(instanceId);

@@ -90,6 +90,7 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
       },
       ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
     });
+    world.access.onDenial = (message) => !closing && writeLog(stateDirectory, 'region', message);
     endings.push(applications.close);
     deploy(applications, options, progress);
     control.speed = ([pace = '']) => changePace(world, applications, pace, options);

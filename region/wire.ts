@@ -29,6 +29,8 @@ export interface Wire {
   fault:
     | ((request: Pick<LogEntry, 'service' | 'operation' | 'identity' | 'input'>) => AwsError | undefined)
     | undefined;
+  /** Throws AWS's error when the caller may not do this. */
+  authorize(identity: string, service: string, operation: string, input: Record<string, unknown>): void;
   /** Serves one request, whichever way it came. Never rejects: an unexpected error is a 500 of AWS's. */
   handle(request: WireRequest): Promise<WireResponse>;
 }
@@ -40,9 +42,17 @@ export interface WireOptions {
   clock: Clock;
   newId: () => string;
   faults: Faults;
+  /** Why a caller may not do this, in AWS's words; undefined when it may. */
+  denial?(
+    identity: string,
+    service: string,
+    operation: string,
+    input: Record<string, unknown>,
+  ): string | undefined;
 }
 
-export function createWire({ clock, newId, faults }: WireOptions): Wire {
+export function createWire(options: WireOptions): Wire {
+  const { clock, newId } = options;
   const services = new Map<string, Service>();
   const wire: Wire = {
     services,
@@ -50,6 +60,14 @@ export function createWire({ clock, newId, faults }: WireOptions): Wire {
     identities: new Map(),
     log: [],
     fault: undefined,
+    authorize(identity, name, operation, input) {
+      const message = options.denial?.(identity, name, operation, input);
+      if (message === undefined) return;
+      const service = services.get(name);
+      const dialect = service && dialectOf(service);
+      if (dialect === 'query') throw new AwsError('AccessDenied', message, 403);
+      throw new AwsError('AccessDeniedException', message, dialect === 'json' ? 400 : 403);
+    },
     async handle(request) {
       const call: Call = { ...identify(request, wire.identities), requestId: newId() };
       const entry: LogEntry = {
@@ -60,7 +78,7 @@ export function createWire({ clock, newId, faults }: WireOptions): Wire {
         requestId: call.requestId,
         ms: 0,
       };
-      const response = await answer(wire, faults, request, call, entry);
+      const response = await answer(wire, options.faults, request, call, entry);
       entry.ms = clock.now() - entry.at;
       wire.log.push(entry);
       if (wire.log.length > logEntriesMax * 1.1) wire.log.splice(0, wire.log.length - logEntriesMax);
@@ -95,6 +113,7 @@ async function answer(
     // Nobody is left to hear an answer.
     if (faults.crashes(call.identity, request.headers['x-amz-security-token'] ?? ''))
       await new Promise(() => {});
+    wire.authorize(call.identity, service.name, operation, input);
     const fault = wire.fault?.(entry) ?? faults.errorOf(service.name, operation, call.identity);
     if (fault) throw fault;
     const output = await run(input, call);

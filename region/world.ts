@@ -1,7 +1,9 @@
+import { Access } from './access.ts';
 import type { BusEvent, Context, Ids } from './context.ts';
 import { Faults } from './faults.ts';
 import { createInstances } from './instances.ts';
 import type { Pace } from './pace.ts';
+import { needsOf, type Tagged } from './permissions.ts';
 import type { Balancer, Clock, Hosts, Sandboxes } from './ports.ts';
 import { account, type Publish, region, type Service } from './service.ts';
 import { type AutoScaling, createAutoScaling } from './services/autoscaling.ts';
@@ -10,7 +12,7 @@ import { callerIdentity } from './services/identity.ts';
 import { createParameters, type Parameters } from './services/parameters.ts';
 import { createTargets, type Targets } from './services/targets.ts';
 import { createTimers } from './timers.ts';
-import { createWire, type Wire } from './wire.ts';
+import { createWire, type Wire, type WireOptions } from './wire.ts';
 
 export interface World extends Context {
   sandboxes: Sandboxes | undefined;
@@ -59,13 +61,29 @@ export function createWorld(options: WorldOptions): World {
     };
     for (const listener of listeners) listener(complete);
   };
-  const instances = createInstances({ clock, pace, hosts: options.hosts });
-  const context: Context = { clock, pace, instances, balancer, publish, ids, faults };
-  const wire = createWire({ clock, newId: ids.uuid, faults });
+  const access = new Access();
+  const instances = createInstances({ clock, pace, hosts: options.hosts, access });
+  const context: Context = { clock, pace, instances, balancer, publish, ids, faults, access };
   const parameters = createParameters(context);
   const commands = createCommands(context);
   const autoscaling = createAutoScaling(context);
   const targets = createTargets(context);
+  const tagged: Tagged = {
+    instanceTags: (instanceId) => instances.get(instanceId)?.tags,
+    targetGroupTags: targets.targetGroupTags,
+    group(name) {
+      const group = autoscaling.group(name);
+      return (
+        group && {
+          arn: group.arn,
+          tags: Object.fromEntries(group.tags.map(({ key, value }) => [key, value])),
+        }
+      );
+    },
+  };
+  const denial: WireOptions['denial'] = (identity, service, operation, input) =>
+    access.denialOf(identity, `${service}:${operation}`, needsOf(service, operation, input, tagged));
+  const wire = createWire({ clock, newId: ids.uuid, faults, denial });
   wire.add(autoscaling.service);
   // Parameter Store and Run Command are one service on the wire.
   wire.add({

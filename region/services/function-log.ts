@@ -24,7 +24,14 @@ export interface FunctionLog {
 const linesMax = 10_000;
 const tailCharactersMax = 4096;
 
-export function createFunctionLog(clock: Clock, onLine: (line: string) => void): FunctionLog {
+interface LogOptions {
+  /** Whether the function's role lets Lambda write to this log stream. */
+  allows(action: string, stream: string): boolean;
+  onLine(line: string): void;
+}
+
+/** What the role doesn't let Lambda write is lost, as on AWS. */
+export function createFunctionLog(clock: Clock, { allows, onLine }: LogOptions): FunctionLog {
   const lines: LogLine[] = [];
   return {
     lines,
@@ -32,11 +39,13 @@ export function createFunctionLog(clock: Clock, onLine: (line: string) => void):
       const day = new Date(clock.now()).toISOString().slice(0, 10).replaceAll('-', '/');
       const stream = `${day}/[$LATEST]${randomBytes(16).toString('hex')}`;
       let current: string[] = [];
+      const isThere = allows('logs:CreateLogStream', stream);
       return {
         write(line) {
+          current.push(line);
+          if (!isThere || !allows('logs:PutLogEvents', stream)) return;
           lines.push({ at: clock.now(), stream, line });
           if (lines.length > linesMax * 1.1) lines.splice(0, lines.length - linesMax);
-          current.push(line);
           onLine(line);
         },
         tail() {

@@ -1,14 +1,14 @@
 import type { Clock } from '../ports.ts';
 import { AwsError } from '../service.ts';
 import type { Timers } from '../timers.ts';
-import type { Executor, LambdaFunction, Outcome } from './function-execution.ts';
+import type { Executor, FunctionDefinition, LambdaFunction, Outcome } from './function-execution.ts';
 
 interface QueueOptions {
   clock: Clock;
   /** Waits before the first and the second retry of a failed invocation, at the pace there is. */
   retryDelaysMs(): readonly number[];
-  /** Sends a record to a queue, by its ARN. */
-  send(queueArn: string, body: string): void;
+  /** Sends a function's record to a queue, by its ARN. */
+  send(queueArn: string, body: string, sender: FunctionDefinition): void;
 }
 
 interface QueuedEvent {
@@ -76,7 +76,7 @@ export function createFunctionQueue(
         responsePayload: JSON.parse(outcome.payload),
       }),
     };
-    send(one.async.onFailure, JSON.stringify(record));
+    send(one.async.onFailure, JSON.stringify(record), one.definition);
   };
 
   return (one, payload, requestId) => {

@@ -22,8 +22,10 @@ export interface FunctionsOptions {
   faults: Faults;
   /** Waits before the first and the second retry of a failed asynchronous invocation. */
   retryDelaysMs(): readonly number[];
-  /** Sends a record to a queue, by its ARN. */
-  send(queueArn: string, body: string): void;
+  /** Sends a function's record to a queue, by its ARN. */
+  send(queueArn: string, body: string, sender: FunctionDefinition): void;
+  /** Whether a function's role lets Lambda do this for it; without it, everything. */
+  allows?(one: FunctionDefinition, action: string, resource: string): boolean;
   /** Sees each log line of each function. */
   onLog?(functionName: string, line: string): void;
 }
@@ -122,7 +124,13 @@ export function createFunctions(options: FunctionsOptions): Functions {
       if (functions.has(definition.name)) {
         throw new AwsError('ResourceConflictException', `Function already exist: ${definition.name}`, 409);
       }
-      const log = createFunctionLog(options.clock, (line) => options.onLog?.(definition.name, line));
+      const log = createFunctionLog(options.clock, {
+        allows(action, stream) {
+          const resource = arn('logs', `log-group:/aws/lambda/${definition.name}:log-stream:${stream}`);
+          return options.allows?.(definition, action, resource) ?? true;
+        },
+        onLine: (line) => options.onLog?.(definition.name, line),
+      });
       functions.set(definition.name, { definition, async: asyncDefaults, log, ...fresh() });
     },
     changeEnvironment(name, variables) {

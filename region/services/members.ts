@@ -70,7 +70,7 @@ export class Members {
       .map(({ key, value }) => [key, value]);
     try {
       const tags = { ...Object.fromEntries(propagated), 'aws:autoscaling:groupName': group.name };
-      await instances.launch(member.instanceId, zone, tags);
+      await instances.launch(member.instanceId, zone, tags, group.launchTemplate?.id);
     } catch (error) {
       group.members = group.members.filter((other) => other !== member);
       this.fail(passage, 'Failed', `${(error as Error).message}.  Launching EC2 instance failed.`);

@@ -1,5 +1,6 @@
 import * as model from '@aws-sdk/client-sqs';
 import { queueLimits } from '../limits.ts';
+import { allows, type Statement } from '../policy.ts';
 import type { Clock } from '../ports.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
 import { queueOperations } from './queue-operations.ts';
@@ -24,14 +25,7 @@ export interface Queue {
   visibilityTimeoutSeconds: number;
   retentionSeconds: number;
   messages: Message[];
-  statements: QueueStatement[];
-}
-
-export interface QueueStatement {
-  Effect: string;
-  Principal?: { Service?: string | string[] };
-  Action: string | string[];
-  Condition?: Record<string, Record<string, string | string[]>>;
+  policy: Statement[];
 }
 
 /** SQS as far as dead letters need it: queues that services of the region write to, and people read. */
@@ -42,7 +36,7 @@ export interface Queues {
     name: string,
     settings?: Partial<Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>>,
   ): Queue;
-  setPolicy(url: string, statements: QueueStatement[]): void;
+  setPolicy(url: string, policy: Statement[]): void;
   /** Throws QueueDoesNotExist. */
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
   /** Whether the queue's policy lets a service send for this source. */
@@ -71,38 +65,24 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       if (queues.has(queueArn))
         throw new AwsError('QueueAlreadyExists', `A queue named ${name} already exists`);
       const defaults = { visibilityTimeoutSeconds: 30, retentionSeconds: 345_600 };
-      const empty = { createdAt: clock.now(), messages: [], statements: [] };
+      const empty = { createdAt: clock.now(), messages: [], policy: [] };
       const queue: Queue = { name, arn: queueArn, url, ...defaults, ...settings, ...empty };
       queues.set(queueArn, queue);
       return queue;
     },
-    setPolicy(url, statements) {
+    setPolicy(url, policy) {
       const named = [...queues].find(([, queue]) => queue.url === url);
-      find(named?.[0] ?? url).statements = statements;
+      find(named?.[0] ?? url).policy = policy;
     },
     send(queueArn, body, attributes = {}) {
       const times = { sentAt: clock.now(), visibleAt: 0, receipts: 0 };
       find(queueArn).messages.push({ body, attributes, id: newId(), ...times });
     },
     permits: (queueArn, service, sourceArn) =>
-      find(queueArn).statements.some(
-        ({ Effect, Principal, Action, Condition }) =>
-          Effect === 'Allow' &&
-          [Principal?.Service ?? []].flat().includes(service) &&
-          [Action].flat().includes('sqs:SendMessage') &&
-          sourceAllowed(Condition, sourceArn),
-      ),
+      allows(find(queueArn).policy, {
+        ...{ action: 'sqs:SendMessage', resource: queueArn, principal: service },
+        keys: { 'aws:sourcearn': sourceArn, 'aws:sourceaccount': account },
+      }),
     messages: (queueArn) => find(queueArn).messages.map(({ body, attributes }) => ({ body, attributes })),
   };
-}
-
-/** Conditions on aws:SourceArn alone are understood; any other one never holds. */
-function sourceAllowed(condition: QueueStatement['Condition'], sourceArn: string): boolean {
-  return Object.entries(condition ?? {}).every(
-    ([operator, operands]) =>
-      ['ArnEquals', 'ArnLike', 'StringEquals'].includes(operator) &&
-      Object.entries(operands).every(
-        ([key, values]) => key.toLowerCase() === 'aws:sourcearn' && [values].flat().includes(sourceArn),
-      ),
-  );
 }

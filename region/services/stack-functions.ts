@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { account, arn, region } from '../service.ts';
+import { sessionArn } from '../access.ts';
+import { arn, region } from '../service.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import type { World } from '../world.ts';
 import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
@@ -85,8 +86,7 @@ function createFunction({ world, functions, endpoint, unpack }: KindsOptions, na
 /** Each function calls with credentials of its own, as the role's session that Lambda makes for it. */
 function credentials({ ids, wire }: World, role: string, name: string): Record<string, string> {
   const accessKeyId = `ASIA${ids.hex(16).toUpperCase()}`;
-  const session = `assumed-role/${role.split('/').at(-1)}/${name}`;
-  wire.identities.set(accessKeyId, `arn:aws:sts::${account}:${session}`);
+  wire.identities.set(accessKeyId, sessionArn(role.split('/').at(-1)!, name));
   return {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: ids.hex(40),

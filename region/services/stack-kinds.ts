@@ -1,5 +1,6 @@
+import { readPolicy } from '../policy.ts';
 import { TemplateError } from '../template-intrinsics.ts';
-import type { QueueStatement } from './queues.ts';
+import { accessKinds } from './stack-access.ts';
 import { fleetKinds } from './stack-fleet.ts';
 import { functionKinds, queueArn } from './stack-functions.ts';
 import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
@@ -10,6 +11,7 @@ import type { ResourceKind } from './stacks.ts';
 export function resourceKinds(options: KindsOptions): Record<string, ResourceKind> {
   return {
     ...recordedKinds(options.world.ids),
+    ...accessKinds(options.world.access, options.world.ids),
     ...functionKinds(options),
     ...eventKinds(options),
     ...systemsManagerKinds(options),
@@ -49,8 +51,7 @@ function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKi
       },
     ),
     'AWS::SQS::QueuePolicy': kind('Queues PolicyDocument', (p, { generatedName }) => {
-      for (const url of p.Queues)
-        queues.setPolicy(url, [p.PolicyDocument.Statement].flat() as QueueStatement[]);
+      for (const url of p.Queues) queues.setPolicy(url, readPolicy(p.PolicyDocument, 'resource'));
       return { id: generatedName };
     }),
   };

@@ -1,19 +1,13 @@
-import { account, arn, region } from '../service.ts';
+import { arn, region } from '../service.ts';
 import { kind, type Properties } from './stack-kind.ts';
 import type { ResourceKind } from './stacks.ts';
 
 /**
  * Resources that the region only records: nothing in it acts on them, but others refer to them by name,
- * ARN or id. Their properties, such as a role's policies, stay readable in the stack.
+ * ARN or id. Their properties stay readable in the stack.
  */
 export function recordedKinds(ids: { hex(digits: number): string }): Record<string, ResourceKind> {
-  const iam = (path: string) => `arn:aws:iam::${account}:${path}`;
   return {
-    'AWS::IAM::Role': named('RoleName', (name) => ({ Arn: iam(`role/${name}`), RoleId: name })),
-    'AWS::IAM::InstanceProfile': named('InstanceProfileName', (name) => ({
-      Arn: iam(`instance-profile/${name}`),
-    })),
-    'AWS::IAM::ManagedPolicy': named('ManagedPolicyName', (name) => ({ id: iam(`policy/${name}`) })),
     'AWS::Logs::LogGroup': named('LogGroupName', (name) => ({
       Arn: `${arn('logs', `log-group:${name}`)}:*`,
     })),
@@ -24,7 +18,6 @@ export function recordedKinds(ids: { hex(digits: number): string }): Record<stri
       return { id, Arn: `arn:aws:s3:::${id}`, DomainName: `${id}.s3.${region}.amazonaws.com` };
     }),
     'AWS::S3::BucketPolicy': named('', () => ({})),
-    'AWS::EC2::LaunchTemplate': named('', () => ({ id: `lt-${ids.hex(17)}`, LatestVersionNumber: '1' })),
     'AWS::EC2::SecurityGroup': named('', (_, { VpcId }) => {
       const id = `sg-${ids.hex(17)}`;
       return { id, GroupId: id, VpcId };

@@ -17,6 +17,7 @@ export interface Targets {
   createTargetGroup(spec: TargetGroupSpec): TargetGroup;
   createLoadBalancer(spec: Pick<LoadBalancer, 'name' | 'vpcId' | 'zones' | 'tags'>): LoadBalancer;
   createListener(spec: Omit<Listener, 'arn'>): Listener;
+  targetGroupTags(arn: string): Record<string, string> | undefined;
   /** Any of the three, by its ARN; safe twice. */
   delete(arn: string): void;
 }
@@ -40,6 +41,7 @@ export function createTargets(context: Context): Targets {
     createTargetGroup: (spec) => balancing.createTargetGroup(spec),
     createLoadBalancer: (spec) => balancing.createLoadBalancer(spec),
     createListener: (spec) => balancing.createListener(spec),
+    targetGroupTags: (arn) => balancing.groups.get(arn)?.tags,
     delete: (arn) => balancing.delete(arn),
   };
 }

@@ -3,17 +3,19 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { machineClock } from '../../region/clock.ts';
 import type { BusEvent } from '../../region/context.ts';
 import { Faults } from '../../region/faults.ts';
+import { readPolicy } from '../../region/policy.ts';
 import { AwsError } from '../../region/service.ts';
 import { createEvents, type RuleDefinition } from '../../region/services/events.ts';
-import { createQueues, type QueueStatement } from '../../region/services/queues.ts';
+import { createQueues } from '../../region/services/queues.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
 
-const allowed: QueueStatement = {
+const allowed = {
   Effect: 'Allow',
   Principal: { Service: 'events.amazonaws.com' },
   Action: 'sqs:SendMessage',
+  Resource: '*',
 };
 const ruleArn = 'arn:aws:events:ap-northeast-1:000000000000:rule/rule';
 const event: BusEvent = {
@@ -29,13 +31,13 @@ const event: BusEvent = {
 };
 
 function start(
-  options: { permitted?: boolean; gone?: boolean; statements?: QueueStatement[]; tickMs?: number } = {},
+  options: { permitted?: boolean; gone?: boolean; statements?: object[]; tickMs?: number } = {},
 ) {
   const invoked: { functionArn: string; event: BusEvent; at: number }[] = [];
   const queues = createQueues({ clock: machineClock, newId: randomUUID });
   const faults = new Faults(machineClock, () => 0.5);
   const queue = queues.create('dead-letters');
-  queues.setPolicy(queue.url, options.statements ?? [allowed]);
+  queues.setPolicy(queue.url, readPolicy({ Statement: options.statements ?? [allowed] }, 'resource'));
   const events = createEvents({
     clock: machineClock,
     newId: () => 'new-id',
@@ -150,17 +152,17 @@ test.each([
   ['without a policy', [], 0],
   [
     'that allows another rule',
-    [{ ...allowed, Condition: { ArnEquals: { 'aws:SourceArn': 'arn:other' } } }],
+    [{ ...allowed, Condition: { ArnEquals: { 'aws:SourceArn': `${ruleArn}-2` } } }],
     0,
   ],
   [
     'that allows this rule',
-    [{ ...allowed, Condition: { ArnEquals: { 'aws:SourceArn': ['arn:other', ruleArn] } } }],
+    [{ ...allowed, Condition: { ArnEquals: { 'aws:SourceArn': [`${ruleArn}-2`, ruleArn] } } }],
     1,
   ],
   [
-    'with a condition nobody knows',
-    [{ ...allowed, Condition: { Bool: { 'aws:SecureTransport': 'true' } } }],
+    'that allows another account',
+    [{ ...allowed, Condition: { StringEquals: { 'aws:SourceAccount': '111111111111' } } }],
     0,
   ],
 ])('a queue %s keeps what it may', (_, statements, kept) => {

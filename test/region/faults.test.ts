@@ -180,7 +180,7 @@ describe('a fault', () => {
 
   test('tells environments apart by their session tokens', async () => {
     const { world: region } = await world(0);
-    region.wire.identities.set('ASIA', 'arn:aws:sts::000000000000:assumed-role/shoal/shoal-admit');
+    region.wire.identities.set('ASIA', 'arn:aws:iam::000000000000:user/shoal-admit');
     const dead: string[][] = [];
     region.faults.onCrash((...who) => void dead.push(who));
     region.faults.add({ kind: 'crash', subject: 'shoal-admit', amount: 2 });
@@ -202,7 +202,7 @@ describe('a fault', () => {
     const { world: region, fault } = await world(0);
     const ListFunctions = () => ({ Functions: [{ FunctionName: 'shoal-admit' }] });
     region.add({ ...region.wire.services.get('sts')!, name: 'lambda', operations: { ListFunctions } });
-    region.wire.identities.set('ASIA', 'arn:aws:sts::000000000000:assumed-role/shoal/shoal-admit');
+    region.wire.identities.set('ASIA', 'arn:aws:iam::000000000000:user/shoal-admit');
     expect(() => fault('throttle', 'nobody:DescribeAutoScalingGroups')).toThrow('needs an operation');
     expect(fault('throttle', 'admit:describe-auto-scaling-groups')).toBe(
       'fault 1: throttle shoal-admit:DescribeAutoScalingGroups, once',

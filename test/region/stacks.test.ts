@@ -129,17 +129,14 @@ describe('a deployed operator', () => {
     ]);
   });
 
-  test('keeps the policies of its roles', () => {
-    const role = applications.stacks.stack('shoal')!.resources.get('Role')!;
-    expect(role.properties.Policies).toMatchObject([
-      {
-        PolicyDocument: {
-          Statement: [
-            { Resource: 'arn:aws:logs:ap-northeast-1:000000000000:log-group:/aws/lambda/shoal-work:*' },
-          ],
-        },
-      },
-    ]);
+  test('may do what its role allows, and nothing else', () => {
+    const identity = 'arn:aws:sts::000000000000:assumed-role/shoal-work-ap-northeast-1/shoal-work';
+    const stream = (group: string) =>
+      `arn:aws:logs:ap-northeast-1:000000000000:log-group:/aws/lambda/${group}:log-stream:1`;
+    const denial = (group: string) =>
+      world.access.denial(identity, { action: 'logs:PutLogEvents', resource: stream(group) });
+    expect(denial('shoal-work')).toBe(undefined);
+    expect(denial('other')).toContain('no identity-based policy allows the logs:PutLogEvents action');
   });
 });
 

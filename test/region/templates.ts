@@ -22,7 +22,12 @@ Resources:
     Type: AWS::IAM::Role
     Properties:
       RoleName: !Sub shoal-work-\${AWS::Region}
-      Policies: [{ PolicyName: own, PolicyDocument: { Statement: [{ Effect: Allow, Action: 'logs:*', Resource: !GetAtt WorkLogGroup.Arn }] } }]
+      Policies:
+        - PolicyName: own
+          PolicyDocument:
+            Statement:
+              - { Effect: Allow, Action: 'logs:*', Resource: !GetAtt WorkLogGroup.Arn }
+              - { Effect: Allow, Action: 'sqs:SendMessage', Resource: !GetAtt Queue.Arn }
   Config:
     Type: AWS::Lambda::EventInvokeConfig
     Properties:

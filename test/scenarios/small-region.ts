@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
 import { createSimulatedHosts, type Machine } from '../../region/hosts/simulated.ts';
 import { fast } from '../../region/pace.ts';
 import { zones } from '../../region/service.ts';
 import { createWorld, type World } from '../../region/world.ts';
-import { createEngine } from '../../shared/control/engine.ts';
+import { createEngine, type Engine } from '../../shared/control/engine.ts';
+import { follow } from '../../shared/control/lifecycle.ts';
 import { reconcileEvent } from '../../shared/control/reconcile.ts';
 import { readSettings } from '../../shared/fleet/parameters.ts';
 import type { Config } from '../../shared/fleet/settings.ts';
 import { renderConfig } from '../../shared/fleet/squid-conf.ts';
 import { createRun, gated, type Operate, type Run } from './gated-run.ts';
 import { statusPath, watchFleet } from './invariants.ts';
+import { deployRoles, type FunctionName, identityOf } from './roles.ts';
 import { virtualTime } from './virtual-time.ts';
 
 /** Parameter Store as it was, and what each host had come to. */
@@ -52,6 +55,11 @@ const pace = {
   initialMs: 1,
   healthCheckIntervalMs: 2_000,
 };
+const handlers: Record<FunctionName, (engine: Engine, event: object, until: number) => Promise<unknown>> = {
+  admit: (engine, event, until) => follow(engine, 'launch', event, until),
+  drain: (engine, event, until) => follow(engine, 'terminate', event, until),
+  reconcile: reconcileEvent,
+};
 const caller = { identity: 'someone', accessKeyId: 'x', requestId: 'x' };
 
 export type SmallRegion = Awaited<ReturnType<typeof smallRegion>>;
@@ -59,9 +67,9 @@ export type SmallRegion = Awaited<ReturnType<typeof smallRegion>>;
 /**
  * A fleet of three hosts, one a zone, that answer at once: the operator's code calls the region's operations with
  * no wire between, on a clock of its own, so that a rollout takes milliseconds. It begins without state, with new
- * hosts, in service or, with `inHooks`, on their way there.
+ * hosts, in service or, with `inHooks`, on their way there. Every call is one of the function's deployed role.
  */
-export async function smallRegion({ inHooks = false } = {}) {
+export async function smallRegion({ inHooks = false, hosts: size = 3, denials = false } = {}) {
   const time = virtualTime(Date.parse('2026-11-24T09:00:00Z'));
   const hosts = createSimulatedHosts(time, { applyMs: 10, checkMs: 5 });
   const fleet = watchFleet(hosts.machines);
@@ -69,9 +77,17 @@ export async function smallRegion({ inHooks = false } = {}) {
     ...{ clock: time, pace, random: seeded(), balancer: { route: async () => {} } },
     hosts: { launch: async (instance) => fleet.watch(await hosts.launch(instance)) },
   });
-  const engine = { ...deployed, clock: time, log: () => {}, measure: () => {} };
-  const operate: Operate = (service, operation, input) =>
-    world.wire.services.get(service)?.operations[operation]?.(input, caller);
+  const logged: string[] = [];
+  const log: Engine['log'] = (message, fields) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const engine = { ...deployed, clock: time, log, measure: () => {} };
+  deployRoles(world);
+  const operateAs =
+    (identity: string): Operate =>
+    (service, operation, input) => {
+      world.wire.authorize(identity, service, operation, input as Record<string, unknown>);
+      return world.wire.services.get(service)?.operations[operation]?.(input, { ...caller, identity });
+    };
+  const operate = operateAs(caller.identity);
   const put = (name: string, value: string) =>
     world.parameters.put({ Name: name, Value: value, Type: 'String', Overwrite: true });
   const pass = async (ms: number) => {
@@ -79,10 +95,10 @@ export async function smallRegion({ inHooks = false } = {}) {
     time.after(ms, () => {});
     await time.until(() => time.now() >= end);
   };
-  const targetGroup = createFleet(world, inHooks);
+  const targetGroup = createFleet(world, inHooks, size);
   const members = () => world.autoscaling.group('shoal-demo')?.members ?? [];
   const state = inHooks ? 'Pending:Wait' : 'InService';
-  await time.until(() => members().filter((it) => it.state === state).length === 3);
+  await time.until(() => members().filter((it) => it.state === state).length === size);
   fleet.inService = () => members().flatMap((it) => (it.state === 'InService' ? it.instanceId : []));
   put('/shoal/demo/target-group-arn', targetGroup);
   put('/shoal/demo/allowed-cidrs', '10.0.0.0/8');
@@ -90,15 +106,26 @@ export async function smallRegion({ inHooks = false } = {}) {
   await pass(1_000);
 
   return {
+    world,
     hosts,
     fleet,
+    logged,
+    targetGroup,
+    operate,
     pass,
     members: () => members().map(({ instanceId }) => instanceId),
     edit: (name: string, value: string) => put(`/shoal/demo/${name}`, value),
     desired: () => desired(operate),
-    start(name: string, event: object, options: Parameters<typeof createRun>[1] = {}): Run {
+    start(
+      name: string,
+      event: object,
+      { as = 'reconcile', ...options }: Parameters<typeof createRun>[1] & { as?: FunctionName } = {},
+    ): Run {
       const run = createRun(name, options);
-      reconcileEvent(gated(engine, run, operate, fleet.called), event, time.now() + runMs).then(
+      const asRole = operateAs(identityOf(as));
+      const own = gated(engine, run, asRole, fleet.called);
+      const aws = { ...own.aws, ...callsWithoutFleet(asRole) };
+      handlers[as]({ ...own, aws, functionName: `shoal-${as}` }, event, time.now() + runMs).then(
         () => Object.assign(run, { isEnded: true }),
         (error: unknown) => Object.assign(run, { isEnded: true, error }),
       );
@@ -148,13 +175,27 @@ export async function smallRegion({ inHooks = false } = {}) {
       operate('elbv2', 'RegisterTargets', { TargetGroupArn: targetGroup, Targets });
       fleet.begin(parameters.find(([name]) => name === statusPath)?.[1] ?? []);
     },
-    close: () => world.close(),
+    async close() {
+      await world.close();
+      if (!denials) expect(world.access.denials).toEqual([]);
+    },
   };
 }
 
 const sweepsMax = 8;
 
-function createFleet({ commands, targets, autoscaling }: World, inHooks: boolean): string {
+/** What has effects outside the fleet: it is allowed or not, and nothing comes of it. */
+const callsWithoutFleet = (operate: Operate) => ({
+  async invoke(name: string) {
+    operate('lambda', 'Invoke', { FunctionName: name });
+  },
+  async notify(notices: { type: string }[]) {
+    const Entries = notices.map(({ type: DetailType }) => ({ Source: 'shoal', DetailType }));
+    operate('events', 'PutEvents', { Entries });
+  },
+});
+
+function createFleet({ commands, targets, autoscaling }: World, inHooks: boolean, size: number): string {
   commands.putDocument('shoal-apply', JSON.stringify(document));
   const named = { name: 'shoal-demo', vpcId: 'vpc-1', tags: { 'shoal:fleet': 'demo' } };
   const balancer = targets.createLoadBalancer({ ...named, zones: [...zones] });
@@ -166,7 +207,7 @@ function createFleet({ commands, targets, autoscaling }: World, inHooks: boolean
     { ...hook, name: 'shoal-terminate', transition: 'autoscaling:EC2_INSTANCE_TERMINATING' },
   ] as const;
   autoscaling.createGroup({
-    ...{ name: 'shoal-demo', minSize: 0, maxSize: 3, desiredCapacity: 3 },
+    ...{ name: 'shoal-demo', minSize: 0, maxSize: 3, desiredCapacity: size },
     tags: [{ key: 'shoal:fleet', value: 'demo', propagateAtLaunch: true }],
     hooks: hooks.filter(({ name }) => inHooks || name === 'shoal-terminate'),
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'aws-lambda';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { admit } from '../../functions/admit.ts';
 import { drain } from '../../functions/drain.ts';
 import { reconcile } from '../../functions/reconcile.ts';
@@ -34,6 +34,8 @@ export interface VirtualOptions {
   capacity?: number;
   cidrs?: string;
   concurrency?: number;
+  /** Where denied calls are what the scenario is about. */
+  denials?: boolean;
   /** Whether an event reaches its rules; every one does by default. */
   deliver?(event: BusEvent): number;
 }
@@ -219,10 +221,12 @@ export async function virtualRegion(options: VirtualOptions = {}) {
       await until('the function answers', () => answer !== undefined);
       return JSON.parse(new TextDecoder().decode(answer?.Payload));
     },
+    /** Whatever the scenario is about: the deployed roles allow all that it came to. */
     async close() {
       await applications.close();
       await world.close();
       vi.useRealTimers();
+      if (!options.denials) expect(world.access.denials).toEqual([]);
     },
   };
 }

@@ -1,0 +1,157 @@
+import { judge, meaning, type Request, readPolicy, type Statement } from './policy.ts';
+import { account, region } from './service.ts';
+import { TemplateError } from './template-intrinsics.ts';
+
+export interface Role {
+  name: string;
+  statements: Statement[];
+  /** Without one, nothing bounds it. */
+  boundary: Statement[] | undefined;
+  /** Of each statement, the actions and resources, as they are written, that have allowed something. */
+  used: Map<Statement, Set<string>>;
+}
+
+/** A denied request, as AWS words it. */
+export interface Denial {
+  identity: string;
+  action: string;
+  message: string;
+}
+
+const denialsMax = 1_000;
+/** What the SSM agent calls to register and to take commands (Systems Manager User Guide, instance permissions). */
+const agentActions = [
+  'ssmmessages:CreateControlChannel',
+  'ssmmessages:CreateDataChannel',
+  'ssmmessages:OpenControlChannel',
+  'ssmmessages:OpenDataChannel',
+];
+
+/** IAM: the roles that are deployed, and what they may do. */
+export class Access {
+  readonly roles = new Map<string, Role>();
+  /** The last `denialsMax`, oldest first. */
+  readonly denials: Denial[] = [];
+  /** Hears of the first of those that differ in no more than their resource. */
+  onDenial: (message: string) => void = () => {};
+  private readonly policies = new Map<string, Statement[]>();
+  private readonly profiles = new Map<string, string>();
+  private readonly launchTemplates = new Map<string, string | undefined>();
+
+  /** A managed policy; answers its ARN. */
+  addPolicy(name: string, document: unknown): string {
+    const arn = iamArn(`policy/${name}`);
+    this.policies.set(arn, readPolicy(document, 'identity'));
+    return arn;
+  }
+
+  /** @throws TemplateError for a managed policy that isn't one of the region's. */
+  addRole(name: string, documents: unknown[], managed: string[], boundary: string | undefined): void {
+    const statements = [
+      ...managed.flatMap((arn) => this.policy(arn)),
+      ...documents.flatMap((document) => readPolicy(document, 'identity')),
+    ];
+    const bounds = boundary === undefined ? undefined : this.policy(boundary);
+    this.roles.set(name, { name, statements, boundary: bounds, used: new Map() });
+  }
+
+  /** Answers the profile's ARN. */
+  addProfile(name: string, role: string): string {
+    const arn = iamArn(`instance-profile/${name}`);
+    this.profiles.set(arn, role);
+    return arn;
+  }
+
+  /** Instances of a launch template have the role of its profile, if it names one. */
+  addLaunchTemplate(id: string, profile: string | undefined): void {
+    if (profile !== undefined && !this.profiles.has(profile))
+      throw new TemplateError(`instance profile ${profile} is not known to the region`);
+    this.launchTemplates.set(id, profile);
+  }
+
+  /**
+   * Why a request is denied to an identity, in AWS's words; undefined when it is allowed. Only sessions of
+   * roles are looked at: everybody else is the administrator.
+   */
+  denial(identity: string, request: Request): string | undefined {
+    const role = roleOf(identity);
+    const reason = role === undefined ? undefined : this.reason(role, request);
+    return reason === undefined ? undefined : this.note(identity, request, reason);
+  }
+
+  /** Of the first need of a call that is denied. A call whose needs aren't known is denied to every role. */
+  denialOf(identity: string, call: string, needs: Request[] | undefined): string | undefined {
+    const unknown = { action: call, resource: '*' };
+    if (needs === undefined && roleOf(identity) !== undefined)
+      return this.note(identity, unknown, 'because what the call needs is not known to the region');
+    for (const need of needs ?? []) {
+      const denial = this.denial(identity, need);
+      if (denial !== undefined) return denial;
+    }
+    return undefined;
+  }
+
+  /** Why the agent of an instance can't come online, if so. Instances without a launch template are nobody's. */
+  agentDenial(instanceId: string, launchTemplate: string | undefined): string | undefined {
+    if (launchTemplate === undefined) return undefined;
+    const profile = this.launchTemplates.get(launchTemplate);
+    if (profile === undefined) return 'its launch template names no instance profile';
+    const identity = sessionArn(this.profiles.get(profile)!, instanceId);
+    const instance = `arn:aws:ec2:${region}:${account}:instance/${instanceId}`;
+    const needs = [
+      { action: 'ssm:UpdateInstanceInformation', resource: instance },
+      ...agentActions.map((action) => ({ action, resource: '*' })),
+    ];
+    const denials = needs.map((need) => this.denial(identity, need));
+    return denials.find((denial) => denial !== undefined);
+  }
+
+  private reason(name: string, request: Request): string | undefined {
+    const none = (policy: string) => `because no ${policy} allows the ${request.action} action`;
+    const role = this.roles.get(name);
+    if (!role) return none('identity-based policy');
+    const verdict = judge(role.statements, request);
+    const bounds = role.boundary === undefined ? 'allowed' : judge(role.boundary, request);
+    if (verdict === 'explicitly denied') return 'with an explicit deny in an identity-based policy';
+    if (bounds === 'explicitly denied') return 'with an explicit deny in a permissions boundary';
+    if (verdict === 'denied') return none('identity-based policy');
+    if (bounds === 'denied') return none('permissions boundary');
+    use(role, request);
+    return undefined;
+  }
+
+  private note(identity: string, { action, resource }: Request, reason: string): string {
+    const on = resource === '*' ? '' : ` on resource: ${resource}`;
+    const message = `User: ${identity} is not authorized to perform: ${action}${on} ${reason}`;
+    const isNew = !this.denials.some((other) => other.identity === identity && other.action === action);
+    this.denials.push({ identity, action, message });
+    if (this.denials.length > denialsMax) this.denials.shift();
+    if (isNew) this.onDenial(message);
+    return message;
+  }
+
+  private policy(arn: string): Statement[] {
+    const found = this.policies.get(arn);
+    if (!found) throw new TemplateError(`policy ${arn} is not known to the region`);
+    return found;
+  }
+}
+
+export const iamArn = (path: string): string => `arn:aws:iam::${account}:${path}`;
+
+/** The role's name, of a session of one. */
+const roleOf = (identity: string): string | undefined =>
+  /^arn:aws:sts::\d+:assumed-role\/([^/]+)\//.exec(identity)?.[1];
+
+export const sessionArn = (role: string, session: string): string =>
+  `arn:aws:sts::${account}:assumed-role/${role}/${session}`;
+
+/** So that what no function ever needs can be found. */
+function use({ statements, used }: Role, request: Request): void {
+  for (const statement of meaning(statements, request)) {
+    const parts = used.get(statement) ?? new Set<string>();
+    used.set(statement, parts);
+    for (const { text, matches } of statement.actions) if (matches(request.action)) parts.add(text);
+    for (const { text, matches } of statement.resources) if (matches(request.resource)) parts.add(text);
+  }
+}
