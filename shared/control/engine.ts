@@ -40,7 +40,7 @@ export function createEngine(
 ): Engine {
   const { prefix, document, debounceMs, askMs, lagMs, pollMs, sweepMs } = readRuntimeSettings(environment);
   return {
-    aws: aws({ tag: fleetTag(prefix), document }, clients),
+    aws: aws({ tag: fleetTag(prefix), document, source: prefix }, clients),
     clock: {
       now: () => Date.now(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -9,6 +9,7 @@ import {
   ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import {
   GetParametersByPathCommand,
   ListCommandInvocationsCommand,
@@ -19,23 +20,25 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { aws } from '../../shared/aws/clients.ts';
+import { notifier } from '../../shared/aws/events.ts';
 
 /** Here the calls themselves are the subject: what is sent, and what each of AWS's answers means to us. */
 
 const scaling = mockClient(AutoScalingClient);
 const ssm = mockClient(SSMClient);
 const elb = mockClient(ElasticLoadBalancingV2Client);
+const bus = mockClient(EventBridgeClient);
 // They stand in a class's prototype, which other files share.
 afterAll(() => {
-  for (const mock of [scaling, ssm, elb]) mock.restore();
+  for (const mock of [scaling, ssm, elb, bus]) mock.restore();
 });
-const { groups, commands, parameters, targets } = aws(
-  { tag: 'shoal:fleet', document: 'shoal-apply' },
-  { region: 'x' },
+const { groups, commands, parameters, targets, notify } = aws(
+  { tag: 'shoal:fleet', document: 'shoal-apply', source: 'shoal' },
+  { region: 'x', notifier },
 );
 
 beforeEach(() => {
-  for (const mock of [scaling, ssm, elb]) mock.reset();
+  for (const mock of [scaling, ssm, elb, bus]) mock.reset();
 });
 
 const failure = (name: string, message = '') => Object.assign(new Error(message), { name });
@@ -166,4 +169,19 @@ test('finds all groups of a fleet by its tag', async () => {
   expect(scaling.commandCalls(DescribeAutoScalingGroupsCommand)[0]?.args[0].input.Filters).toEqual([
     { Name: 'tag:shoal:fleet', Values: ['tokyo'] },
   ]);
+});
+
+test('events go to the bus in the name of the stage, ten at a time', async () => {
+  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
+  await notify(Array.from({ length: 11 }, (_, at) => ({ type: 'Shoal Fleet Status', detail: { at } })));
+  const sent = bus.commandCalls(PutEventsCommand).map(({ args }) => args[0].input.Entries ?? []);
+  expect(sent.map((entries) => entries.length)).toEqual([10, 1]);
+  expect(sent[1]).toEqual([{ Source: 'shoal', DetailType: 'Shoal Fleet Status', Detail: '{"at":10}' }]);
+});
+
+test('an event that the bus does not take is an error', async () => {
+  const Entries = [{ EventId: '1' }, { ErrorCode: 'InternalFailure', ErrorMessage: 'later' }];
+  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 1, Entries });
+  const events = [1, 2].map(() => ({ type: 'Shoal Launch Held', detail: {} }));
+  await expect(notify(events)).rejects.toThrow(/1 of 2 not taken: InternalFailure: later/);
 });

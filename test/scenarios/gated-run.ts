@@ -63,6 +63,8 @@ export function gated(engine: Engine, run: Run, operate: Operate, called: Called
       invoke: async (functionName) => {
         throw new Error(`no run of one fleet invokes ${functionName}`);
       },
+      // Nothing that a run does rests on it.
+      notify: async () => {},
     },
   };
 }

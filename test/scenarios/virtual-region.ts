@@ -16,6 +16,7 @@ import { createInProcessSandboxes } from '../../region/sandbox-in-process.ts';
 import { AwsError } from '../../region/service.ts';
 import { readTemplate } from '../../region/template.ts';
 import { createWorld, type World } from '../../region/world.ts';
+import { notifier } from '../../shared/aws/events.ts';
 import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../../shared/control/engine.ts';
 import type { Status } from '../../shared/decisions/model.ts';
@@ -59,6 +60,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
           region: 'ap-northeast-1',
           credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
           invoker,
+          notifier,
         },
       );
       engine.log = (message, fields) =>
