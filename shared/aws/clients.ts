@@ -2,7 +2,7 @@ import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSMClient, type SSMClientConfig } from '@aws-sdk/client-ssm';
 import { limits } from '../runtime/limits.ts';
-import { type Commands, commands } from './commands.ts';
+import { type Commands, commands, type Document } from './commands.ts';
 import type { Notify, notifier } from './events.ts';
 import type { Invoke, invoker } from './functions.ts';
 import { type Groups, groups } from './groups.ts';
@@ -29,7 +29,7 @@ export type ClientConfig = Pick<SSMClientConfig, 'requestHandler' | 'region' | '
 };
 
 export function aws(
-  names: { tag: string; document: string; source: string },
+  names: { tag: string; document: Document; source: string },
   { invoker, notifier, ...config }: ClientConfig = {},
 ): Aws {
   const requestHandler = {

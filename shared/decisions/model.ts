@@ -159,6 +159,8 @@ export interface Observed {
   timing: Timing;
   /** When the running code was built, epoch seconds. */
   build: number;
+  /** A command of this run was refused, since the document that is deployed is another build's. */
+  upgrading?: boolean;
   instances: Instance[];
   /** Known only to a run that looks at the whole fleet. */
   strays: Stray[];

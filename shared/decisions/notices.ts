@@ -143,7 +143,7 @@ function oneLine(text: string, charactersMax: number): string {
     .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
     .replaceAll('"', "'")
     .replaceAll('\\', '/');
-  const characters = [...plain];
+  const characters = Array.from(plain);
   return characters.length <= charactersMax ? plain : `${characters.slice(0, charactersMax - 1).join('')}…`;
 }
 

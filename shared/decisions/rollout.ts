@@ -3,6 +3,7 @@ import { drifted } from './drift.ts';
 import { edit, rollback, settling, start } from './edit.ts';
 import {
   allWell,
+  anotherBuild,
   type FleetDecision,
   isReversal,
   liveGoal,
@@ -27,6 +28,8 @@ import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './wa
  */
 export function decideFleet(observed: Observed): FleetDecision {
   const { status } = observed.state;
+  // What hosts don't answer now says nothing of them. The next run asks again.
+  if (observed.upgrading) return { ...quiet(anotherBuild), refused: [anotherBuild] };
   if (status === null) return first(observed);
   if (runsAhead(observed, status))
     return {

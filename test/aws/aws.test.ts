@@ -33,7 +33,7 @@ afterAll(() => {
   for (const mock of [scaling, ssm, elb, bus]) mock.restore();
 });
 const { groups, commands, parameters, targets, notify } = aws(
-  { tag: 'shoal:fleet', document: 'shoal-apply', source: 'shoal' },
+  { tag: 'shoal:fleet', document: { name: 'shoal-apply', sha256: 'abc' }, source: 'shoal' },
   { region: 'x', notifier },
 );
 
@@ -91,6 +91,25 @@ test('sends to fifty at a time', async () => {
   expect((await commands.send(ids, { mode: 'check' })).ids.size).toBe(101);
   const sizes = ssm.commandCalls(SendCommandCommand).map((call) => call.args[0].input.InstanceIds?.length);
   expect(sizes).toEqual([50, 50, 1]);
+});
+
+test('names the hash of the document that is meant', async () => {
+  ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c' } });
+  await commands.send(['i-1'], { mode: 'check' });
+  const { input } = ssm.commandCalls(SendCommandCommand)[0]?.args[0] ?? {};
+  expect(input).toMatchObject({ DocumentHash: 'abc', DocumentHashType: 'Sha256' });
+});
+
+test('another document than the one that is meant is no failure, and is sent once', async () => {
+  ssm.on(SendCommandCommand).rejects(failure('InvalidDocument', 'document hash abc does not match Sha256.'));
+  const sent = await commands.send(['i-1', 'i-2'], { mode: 'check' });
+  expect(sent.otherDocument).toBe('document hash abc does not match Sha256.');
+  expect(ssm.commandCalls(SendCommandCommand)).toHaveLength(1);
+});
+
+test('a document that is gone is an error', async () => {
+  ssm.on(SendCommandCommand).rejects(failure('InvalidDocument', 'Document shoal-apply does not exist.'));
+  await expect(commands.send(['i-1'], { mode: 'check' })).rejects.toThrow(/does not exist/);
 });
 
 test('one instance that takes no command does not spoil the others', async () => {

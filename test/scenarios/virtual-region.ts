@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'aws-lambda';
@@ -23,10 +24,8 @@ import type { Status } from '../../shared/decisions/model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string) => readFileSync(`${root}${file}`, 'utf8');
-// As the bundles have it built in: the hash that the packaged document asks for.
-process.env.SHOAL_SCRIPT_SHA256 = JSON.parse(
-  read('build/document.json'),
-).parameters.build.allowedPattern.slice(1, -1);
+// As the bundles have it built in.
+const documentHash = createHash('sha256').update(read('build/document.json')).digest('hex');
 
 const functions: Record<string, (engine: Engine) => unknown> = { admit, drain, reconcile };
 
@@ -44,6 +43,7 @@ export interface VirtualOptions {
  * HTTP, with simulated hosts. Only time, hosts and the wire's socket are not real.
  */
 export async function virtualRegion(options: VirtualOptions = {}) {
+  process.env.SHOAL_DOCUMENT_SHA256 = documentHash;
   vi.useFakeTimers({ now: Date.parse('2026-11-24T09:00:00Z') });
   const paces: Record<string, Pace> = { fast, real };
   const pace = paces[options.pace ?? 'fast'] as Pace;
