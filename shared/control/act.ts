@@ -184,8 +184,9 @@ async function send(
   const since = engine.clock.now();
   if (sent.otherDocument !== null) {
     engine.log(`no command is taken: ${anotherBuild}`, { reason: sent.otherDocument });
-    memory.upgrading = true;
-    for (const id of instances) if (!sent.ids.has(id)) sent.unreachable.set(id, anotherBuild);
+    const refused = { kind: 'unreachable', reason: anotherBuild, at: since, upgrading: true } as const;
+    for (const id of instances)
+      if (!sent.ids.has(id) && !sent.unreachable.has(id)) memory.hosts.set(id, refused);
   }
   const mode = parameters.mode as 'apply' | 'check' | 'connections';
   const sha256 = parameters.sha256 ?? null;

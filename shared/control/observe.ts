@@ -54,8 +54,6 @@ export interface Memory {
   leasedUntil: number;
   /** Version of `status` that this run has read or written last. */
   statusVersion: number;
-  /** Commands are refused, since another build's document is deployed. */
-  upgrading: boolean;
 }
 
 export interface Observer {
@@ -82,7 +80,6 @@ export function observer(engine: Engine, where: Where): Observer {
     strays: new Map(),
     leasedUntil: 0,
     statusVersion: 0,
-    upgrading: false,
   };
   const holder = randomUUID();
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
@@ -178,7 +175,6 @@ export function observer(engine: Engine, where: Where): Observer {
         scope,
         timing,
         build,
-        upgrading: memory.upgrading,
         instances,
         strays: strays(),
         desired: parameters.desired(),

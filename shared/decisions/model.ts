@@ -55,7 +55,12 @@ export type HostKnowledge =
       at: number /** What was to be applied, null for a question. */;
       sha256: string | null;
     }
-  | { kind: 'unreachable'; reason: string; at: number };
+  | {
+      kind: 'unreachable';
+      reason: string;
+      at: number /** Its command was refused, since the document that is deployed is another build's. */;
+      upgrading?: true;
+    };
 
 export interface Instance {
   id: string;
@@ -159,8 +164,6 @@ export interface Observed {
   timing: Timing;
   /** When the running code was built, epoch seconds. */
   build: number;
-  /** A command of this run was refused, since the document that is deployed is another build's. */
-  upgrading?: boolean;
   instances: Instance[];
   /** Known only to a run that looks at the whole fleet. */
   strays: Stray[];

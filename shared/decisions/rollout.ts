@@ -6,6 +6,7 @@ import {
   anotherBuild,
   type FleetDecision,
   isReversal,
+  isUpgrading,
   liveGoal,
   longestRunMs,
   mistakes,
@@ -28,8 +29,7 @@ import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './wa
  */
 export function decideFleet(observed: Observed): FleetDecision {
   const { status } = observed.state;
-  // What hosts don't answer now says nothing of them. The next run asks again.
-  if (observed.upgrading) return { ...quiet(anotherBuild), refused: [anotherBuild] };
+  if (isUpgrading(observed)) return { ...quiet(anotherBuild), refused: [anotherBuild] };
   if (status === null) return first(observed);
   if (runsAhead(observed, status))
     return {
