@@ -1,3 +1,4 @@
+import { notifier } from '../shared/aws/events.ts';
 import { createEngine, type Engine } from '../shared/control/engine.ts';
 import { follow } from '../shared/control/lifecycle.ts';
 import { pipeline } from '../shared/runtime/pipeline.ts';
@@ -6,4 +7,4 @@ import { pipeline } from '../shared/runtime/pipeline.ts';
 export const admit = (engine: Engine) =>
   pipeline((event: unknown, until) => follow(engine, 'launch', event, until));
 
-export const handler = admit(createEngine(process.env));
+export const handler = admit(createEngine(process.env, { notifier }));

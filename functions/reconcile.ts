@@ -1,3 +1,4 @@
+import { notifier } from '../shared/aws/events.ts';
 import { invoker } from '../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../shared/control/engine.ts';
 import { reconcileEvent } from '../shared/control/reconcile.ts';
@@ -7,4 +8,4 @@ import { pipeline } from '../shared/runtime/pipeline.ts';
 export const reconcile = (engine: Engine) =>
   pipeline((event: unknown, until) => reconcileEvent(engine, event, until));
 
-export const handler = reconcile(createEngine(process.env, { invoker }));
+export const handler = reconcile(createEngine(process.env, { invoker, notifier }));

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { document, scriptHash } from '../shared/host/document.ts';
+import { documentText } from '../shared/host/document.ts';
 import { addCodeCache } from './code-cache.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
@@ -19,10 +19,10 @@ const functions = ['admit', 'drain', 'reconcile'];
 
 const { outdir } = parseArgs({ options: { outdir: { type: 'string' } } }).values;
 const inputs = inputsHash(root);
-const script = readFileSync(`${root}shared/host/apply.sh`, 'utf8');
+const document = documentText(readFileSync(`${root}shared/host/apply.sh`, 'utf8'));
 await bundle(outdir ?? `${root}build`);
 if (outdir === undefined) {
-  writeFileSync(`${root}build/document.json`, JSON.stringify(document(script), escapeVariables, 1));
+  writeFileSync(`${root}build/document.json`, document.text);
   packageService();
   // Last, so that a build that broke off counts as stale.
   writeFileSync(stampPath(root), inputs);
@@ -50,8 +50,8 @@ async function bundle(directory: string): Promise<void> {
     plugins: [slimSdk],
     define: {
       'process.env.SHOAL_BUILD': JSON.stringify(String(codeTime())),
-      // The document that the host script is deployed in takes commands of this script's operator alone.
-      'process.env.SHOAL_SCRIPT_SHA256': JSON.stringify(scriptHash(script)),
+      // Systems Manager refuses a command that is meant for another document.
+      'process.env.SHOAL_DOCUMENT_SHA256': JSON.stringify(document.sha256),
     },
     logLevel: 'warning',
   });
@@ -63,12 +63,6 @@ function codeTime(): number {
   const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
   const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
   return committed || Math.floor(Date.now() / 1000);
-}
-
-/** osls resolves ${…} in files that it includes; a backslash keeps what belongs to the script. */
-function escapeVariables(_key: string, value: unknown): unknown {
-  // Backslashes that stand before one are halved by osls, so they are doubled here.
-  return typeof value === 'string' ? value.replace(/(\\*)\$\{/g, '$1$1\\${') : value;
 }
 
 function packageService(): void {

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isPackageStale } from '../scripts/setup/stale.mjs';
-import { document } from '../shared/host/document.ts';
+import { documentText } from '../shared/host/document.ts';
 
 const root = join(import.meta.dirname, '..');
 const templateFile = 'cloudformation-template-update-stack.json';
@@ -41,7 +42,13 @@ describe('the package', () => {
   test('carries the host script to the last byte', () => {
     const script = readFileSync(join(root, 'shared/host/apply.sh'), 'utf8');
     const [packaged] = resources.filter(({ Type }) => Type === 'AWS::SSM::Document');
-    expect(packaged?.Properties.Content).toEqual(document(script));
+    expect(packaged?.Properties.Content).toBe(documentText(script).text);
+  });
+
+  test.each(functions)('%s names the hash of just this document', (name) => {
+    const [packaged] = resources.filter(({ Type }) => Type === 'AWS::SSM::Document');
+    const sha256 = createHash('sha256').update(packaged?.Properties.Content).digest('hex');
+    expect(readFileSync(join(root, `build/${name}/main.cjs`), 'utf8')).toContain(sha256);
   });
 
   test('changes nothing that is not bound to a fleet, a path or a name', () => {

@@ -7,7 +7,9 @@ import { describe, expect, test } from 'vitest';
 import { shortenSchemas, slimSdk } from '../scripts/slim-sdk.ts';
 
 const sdk = join(import.meta.dirname, '../node_modules/@aws-sdk');
-const clients = ['client-auto-scaling', 'client-elastic-load-balancing-v2', 'client-lambda', 'client-ssm'];
+const clients = ['auto-scaling', 'elastic-load-balancing-v2', 'eventbridge', 'lambda', 'ssm'].map(
+  (name) => `client-${name}`,
+);
 
 describe.each(clients)('%s, made small', (client) => {
   const schemas = join(sdk, client, 'dist-es/schemas/schemas_0.js');

@@ -5,14 +5,22 @@ import {
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { limits } from '../runtime/limits.ts';
-import { doing, isDenied, isNotYet, isUnreachable } from './errors.ts';
+import { doing, isDenied, isNotYet, isOtherDocument, isUnreachable } from './errors.ts';
 import { batches, pages } from './pages.ts';
+
+/** The document that commands run, and the sha256 of the text that is meant; empty for whatever is deployed. */
+export interface Document {
+  name: string;
+  sha256: string;
+}
 
 export interface Sent {
   /** Command id for each instance that a command could be sent to. */
   ids: Map<string, string>;
   /** Instances that AWS takes no command for right now, with AWS's reason. */
   unreachable: Map<string, string>;
+  /** AWS's words when the document that is deployed is another one; null when it is the one that is meant. */
+  otherDocument: string | null;
 }
 
 export interface Result {
@@ -38,7 +46,7 @@ export interface Commands {
   results(commandId: string): Promise<Result[]>;
 }
 
-export function commands(client: SSMClient, document: string): Commands {
+export function commands(client: SSMClient, document: Document): Commands {
   return {
     agents: (instances) =>
       doing('reading which agents are online', async () => {
@@ -63,12 +71,12 @@ export function commands(client: SSMClient, document: string): Commands {
         return agents;
       }),
     send: async (instances, parameters) => {
-      const sent: Sent = { ids: new Map(), unreachable: new Map() };
+      const sent: Sent = { ids: new Map(), unreachable: new Map(), otherDocument: null };
       const Parameters = Object.fromEntries(
         Object.entries(parameters).map(([name, value]) => [name, [value]]),
       );
       for (const batch of batches(instances, limits.commandInstancesMax))
-        await doing(`sending ${document} to ${batch.join(', ')}`, async () => {
+        await doing(`sending ${document.name} to ${batch.join(', ')}`, async () => {
           const denied: unknown[] = [];
           await sendInHalves(batch, Parameters, sent, denied);
           // One untagged instance is its own fault; all of them denied is a permission that is missing.
@@ -100,7 +108,8 @@ export function commands(client: SSMClient, document: string): Commands {
     try {
       const answer = await client.send(
         new SendCommandCommand({
-          DocumentName: document,
+          DocumentName: document.name,
+          ...(document.sha256 !== '' && { DocumentHash: document.sha256, DocumentHashType: 'Sha256' }),
           InstanceIds: ids,
           Parameters,
           TimeoutSeconds: limits.commandDeliverySeconds,
@@ -110,6 +119,10 @@ export function commands(client: SSMClient, document: string): Commands {
       );
       for (const id of ids) sent.ids.set(id, answer.Command?.CommandId ?? '');
     } catch (error) {
+      if (isOtherDocument(error)) {
+        sent.otherDocument = (error as Error).message;
+        return;
+      }
       if (!isUnreachable(error)) throw error;
       if (ids.length === 1) {
         if (isDenied(error)) denied.push(error);

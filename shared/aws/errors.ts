@@ -36,6 +36,15 @@ export function isUnreachable(error: unknown): boolean {
   return named(error).name === 'InvalidInstanceId' || isDenied(error);
 }
 
+/**
+ * The document is not the one whose hash was sent. The API reference names no error for it; accounts answer
+ * "document hash … does not match Sha256." (docs/decisions.md).
+ */
+export function isOtherDocument(error: unknown): boolean {
+  const { name, message } = named(error);
+  return name === 'InvalidDocument' && /hash/i.test(message);
+}
+
 /** The command is known, its invocations are not yet. */
 export function isNotYet(error: unknown): boolean {
   return ['InvocationDoesNotExist', 'InvalidCommandId'].includes(named(error).name);

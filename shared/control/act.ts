@@ -1,3 +1,4 @@
+import { anotherBuild } from '../decisions/fleet.ts';
 import {
   type Act,
   type Intent,
@@ -124,14 +125,12 @@ function noteFor(same: { reason: string }[]): string {
 }
 
 /** Why a machine is given up stands in its own log too, for whoever keeps it; where it can't, it goes without. */
-async function farewell({ aws, scriptHash }: Engine, observed: Observed, id: string, reason: string) {
+async function farewell({ aws }: Engine, observed: Observed, id: string, reason: string) {
   const config = inForce(observed);
   const reachable = observed.instances.some((it) => it.id === id && it.agentOnline);
   if (config === null || !reachable) return;
   const note = toNote(`abandoned: ${reason}`);
-  await aws.commands
-    .send([id], { build: scriptHash, mode: 'check', note, ...common(observed, config) })
-    .catch(() => {});
+  await aws.commands.send([id], { mode: 'check', note, ...common(observed, config) }).catch(() => {});
 }
 
 /**
@@ -181,8 +180,14 @@ async function send(
   instances: string[],
   parameters: Record<string, string>,
 ): Promise<void> {
-  const sent = await engine.aws.commands.send(instances, { build: engine.scriptHash, ...parameters });
+  const sent = await engine.aws.commands.send(instances, parameters);
   const since = engine.clock.now();
+  if (sent.otherDocument !== null) {
+    engine.log(`no command is taken: ${anotherBuild}`, { reason: sent.otherDocument });
+    const refused = { kind: 'unreachable', reason: anotherBuild, at: since, upgrading: true } as const;
+    for (const id of instances)
+      if (!sent.ids.has(id) && !sent.unreachable.has(id)) memory.hosts.set(id, refused);
+  }
   const mode = parameters.mode as 'apply' | 'check' | 'connections';
   const sha256 = parameters.sha256 ?? null;
   for (const [id, commandId] of sent.ids)

@@ -27,8 +27,6 @@ export interface Engine {
   askMs: number;
   /** When this code was built, epoch seconds. */
   build: number;
-  /** sha256 of the host script that this code was built with: another version of the document refuses it. */
-  scriptHash: string;
   /** This function's own name, to hand a fleet's work to an invocation of its own. */
   functionName: string;
 }
@@ -40,7 +38,15 @@ export function createEngine(
 ): Engine {
   const { prefix, document, debounceMs, askMs, lagMs, pollMs, sweepMs } = readRuntimeSettings(environment);
   return {
-    aws: aws({ tag: fleetTag(prefix), document }, clients),
+    aws: aws(
+      {
+        tag: fleetTag(prefix),
+        // Put in place when the bundle is built, as `build` is.
+        document: { name: document, sha256: process.env.SHOAL_DOCUMENT_SHA256 ?? '' },
+        source: prefix,
+      },
+      clients,
+    ),
     clock: {
       now: () => Date.now(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -61,9 +67,7 @@ export function createEngine(
       outOfReachMs: limits.outOfReachSeconds * 1000,
       stormInstances: limits.stormInstances,
     },
-    // Both are put in place when the bundle is built.
     build: Number(process.env.SHOAL_BUILD ?? 0),
-    scriptHash: process.env.SHOAL_SCRIPT_SHA256 ?? '',
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME ?? '',
   };
 }

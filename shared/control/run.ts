@@ -6,6 +6,7 @@ import { limits } from '../runtime/limits.ts';
 import { act, giveBack, lease } from './act.ts';
 import type { Engine } from './engine.ts';
 import { freshMs, type Observer, observer, type Where } from './observe.ts';
+import { type Teller, teller } from './tell.ts';
 
 /** How a run ended: with nothing left to do, or out of time with what it was waiting for. */
 export interface Ended {
@@ -27,16 +28,18 @@ export interface Ended {
  */
 export async function run(engine: Engine, where: Where, until: number, soon = until): Promise<Ended> {
   const eye = observer(engine, where);
+  const others = teller(engine);
   try {
-    return await loop(engine, eye, where, until, soon);
+    return await loop(engine, eye, others, where, until, soon);
   } finally {
-    await giveBack(engine, eye);
+    await Promise.all([giveBack(engine, eye), others.done()]);
   }
 }
 
 async function loop(
   engine: Engine,
   eye: Observer,
+  others: Teller,
   where: Where,
   until: number,
   soon: number,
@@ -62,6 +65,7 @@ async function loop(
       return end(observed, steps, true);
     }
     report(engine, since, observed, steps, seen);
+    others.look(observed, steps);
     const begins = acts.some(({ step }) => step === 'apply' || step === 'ask');
     if (begins && clock.now() >= soon) return end(observed, steps, true);
     if (acts.length > 0) {
@@ -74,10 +78,8 @@ async function loop(
         const key = `${it.step} ${it.instance}`;
         if (!first.has(key)) first.set(key, observed.now);
       }
-      // What was over already has been counted by whoever ended it.
-      const counted = acts.filter(
-        (it) => it.step !== 'complete' || eye.memory.over.get(it.instance) !== it.hook,
-      );
+      const counted = acts.filter((it) => isMine(eye, observed, it));
+      others.acts(observed, counted);
       engine.measure(metricsOfActs(observed, counted, (step, instance) => first.get(`${step} ${instance}`)));
       // An event's instance whose action has been completed is Auto Scaling's from here on.
       if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
@@ -105,6 +107,12 @@ function patient(step: Step, { now, timing }: Observed, done: Map<string, number
   if (at === undefined || now - at >= timing.pollMs) return step;
   const reason = `${step.step} has not shown its effect yet`;
   return { step: 'wait', instance: step.instance, on: 'state', pollMs: timing.pollMs, reason };
+}
+
+/** What was over already, or decided otherwise in between, is told and counted by whoever did that. */
+function isMine({ memory }: Observer, { state }: Observed, act: Act): boolean {
+  if (act.step === 'write-status') return memory.statusVersion === state.version + 1;
+  return act.step !== 'complete' || memory.over.get(act.instance) !== act.hook;
 }
 
 const said = ({ step, instance, reason }: Step | FleetLine): string => `${step} ${instance} ${reason}`;

@@ -55,7 +55,12 @@ export type HostKnowledge =
       at: number /** What was to be applied, null for a question. */;
       sha256: string | null;
     }
-  | { kind: 'unreachable'; reason: string; at: number };
+  | {
+      kind: 'unreachable';
+      reason: string;
+      at: number /** Its command was refused, since the document that is deployed is another build's. */;
+      upgrading?: true;
+    };
 
 export interface Instance {
   id: string;

@@ -3,8 +3,10 @@ import { drifted } from './drift.ts';
 import { edit, rollback, settling, start } from './edit.ts';
 import {
   allWell,
+  anotherBuild,
   type FleetDecision,
   isReversal,
+  isUpgrading,
   liveGoal,
   longestRunMs,
   mistakes,
@@ -27,6 +29,7 @@ import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './wa
  */
 export function decideFleet(observed: Observed): FleetDecision {
   const { status } = observed.state;
+  if (isUpgrading(observed)) return { ...quiet(anotherBuild), refused: [anotherBuild] };
   if (status === null) return first(observed);
   if (runsAhead(observed, status))
     return {

@@ -1,3 +1,4 @@
+import { isUpgrading } from './fleet.ts';
 import { isFailed, isHealthy, reasonOf } from './members.ts';
 import type { Instance, Observed } from './model.ts';
 
@@ -8,6 +9,7 @@ import type { Instance, Observed } from './model.ts';
 export function sickness(observed: Observed): Map<string, string> {
   const { status, live } = observed.state;
   const sick = new Map<string, string>();
+  if (isUpgrading(observed)) return sick;
   for (const instance of observed.instances) {
     if (instance.lifecycle !== 'InService') continue;
     if (status?.rollout !== undefined && isOutOfReach(observed, instance))

@@ -10,9 +10,8 @@ interface DocumentParameter {
   default?: string;
 }
 
-/** The document's parameters as the operator sends them; `build` names the script that is meant. */
+/** The document's parameters as the operator sends them. */
 export interface DocumentParameters {
-  build: string;
   mode: 'apply' | 'check' | 'connections';
   /** squid.conf, gzip and base64; empty unless `mode` is `apply`. */
   file?: string;
@@ -26,11 +25,6 @@ export interface DocumentParameters {
   note?: string;
 }
 
-/** The script's version, in hex: what `build` must be for a command to be taken. */
-export function scriptHash(script: string): string {
-  return createHash('sha256').update(script).digest('hex');
-}
-
 /**
  * The SSM Command document around the host script. The agent substitutes `{{ name }}` as raw text, so every
  * pattern is anchored and leaves out quotes and shell metacharacters.
@@ -41,7 +35,7 @@ export function document(script: string): object {
   return {
     schemaVersion: '2.2',
     description: "Brings this host's Squid to a squid.conf and proves it, or leaves it as it was",
-    parameters: parameters(script),
+    parameters: parameters(),
     mainSteps: [
       {
         action: 'aws:runShellScript',
@@ -56,40 +50,36 @@ export function document(script: string): object {
   };
 }
 
+/** The document as it is deployed, and the hash of just that text, which a command has to name to be taken. */
+export function documentText(script: string): { text: string; sha256: string } {
+  const text = JSON.stringify(document(script), null, 1);
+  return { text, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
 /** A reason as a command may carry it: what the pattern leaves out becomes a blank, written as `_`. */
 export function toNote(reason: string): string {
   return reason.replace(/[^A-Za-z0-9.,:/-]/g, '_').slice(0, 200);
 }
 
-function parameters(script: string): Record<keyof DocumentParameters, DocumentParameter> {
-  return {
-    build: text(
-      'sha256 of the script: a command meant for another version is refused',
-      `^${scriptHash(script)}$`,
-    ),
-    mode: text('What to do', '^(apply|check|connections)$'),
-    file: text('squid.conf, gzip and base64', '^[A-Za-z0-9+/]*={0,2}$', '', 32_768),
-    sha256: text('Name of the file to apply', '^([0-9a-f]{64})?$', ''),
-    intent: text('epoch.version.rank', '^[0-9]{1,15}[.][0-9]{1,15}[.][0-9]{1,3}$', '0.0.0'),
-    port: text("The proxy's port", '^[0-9]{1,5}$', '3128'),
-    probeUrl: text(
-      'Fetched through the proxy as part of the proof, or none',
-      '^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$',
-      '',
-      2_048,
-    ),
-    revoke: text(
-      'Open tunnels of clients that are not allowed any more',
-      '^(disconnect|keep)$',
-      'disconnect',
-    ),
-    note: text(
-      'Why it is sent, for the log of the host; _ stands for a blank',
-      '^[A-Za-z0-9.,:/_-]{0,200}$',
-      '',
-    ),
-  };
-}
+const parameters = (): Record<keyof DocumentParameters, DocumentParameter> => ({
+  mode: text('What to do', '^(apply|check|connections)$'),
+  file: text('squid.conf, gzip and base64', '^[A-Za-z0-9+/]*={0,2}$', '', 32_768),
+  sha256: text('Name of the file to apply', '^([0-9a-f]{64})?$', ''),
+  intent: text('epoch.version.rank', '^[0-9]{1,15}[.][0-9]{1,15}[.][0-9]{1,3}$', '0.0.0'),
+  port: text("The proxy's port", '^[0-9]{1,5}$', '3128'),
+  probeUrl: text(
+    'Fetched through the proxy as part of the proof, or none',
+    '^(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$',
+    '',
+    2_048,
+  ),
+  revoke: text('Open tunnels of clients that are not allowed any more', '^(disconnect|keep)$', 'disconnect'),
+  note: text(
+    'Why it is sent, for the log of the host; _ stands for a blank',
+    '^[A-Za-z0-9.,:/_-]{0,200}$',
+    '',
+  ),
+});
 
 function text(
   description: string,

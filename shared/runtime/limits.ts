@@ -50,6 +50,10 @@ export const limits = {
   retryWaitMsMax: 20_000,
   /** Calls of one client under way at a time. */
   callsAtOnceMax: 5,
+  /** PutEvents takes ten entries (AWS). */
+  noticesMax: 10,
+  noticeTriesMax: 2,
+  noticeTimeoutSeconds: 2,
   connectionTimeoutSeconds: 3,
   requestTimeoutSeconds: 20,
 } as const;

@@ -9,6 +9,7 @@ import {
   ElasticLoadBalancingV2Client,
   RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import {
   GetParametersByPathCommand,
   ListCommandInvocationsCommand,
@@ -19,23 +20,25 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { aws } from '../../shared/aws/clients.ts';
+import { notifier } from '../../shared/aws/events.ts';
 
 /** Here the calls themselves are the subject: what is sent, and what each of AWS's answers means to us. */
 
 const scaling = mockClient(AutoScalingClient);
 const ssm = mockClient(SSMClient);
 const elb = mockClient(ElasticLoadBalancingV2Client);
+const bus = mockClient(EventBridgeClient);
 // They stand in a class's prototype, which other files share.
 afterAll(() => {
-  for (const mock of [scaling, ssm, elb]) mock.restore();
+  for (const mock of [scaling, ssm, elb, bus]) mock.restore();
 });
-const { groups, commands, parameters, targets } = aws(
-  { tag: 'shoal:fleet', document: 'shoal-apply' },
-  { region: 'x' },
+const { groups, commands, parameters, targets, notify } = aws(
+  { tag: 'shoal:fleet', document: { name: 'shoal-apply', sha256: 'abc' }, source: 'shoal' },
+  { region: 'x', notifier },
 );
 
 beforeEach(() => {
-  for (const mock of [scaling, ssm, elb]) mock.reset();
+  for (const mock of [scaling, ssm, elb, bus]) mock.reset();
 });
 
 const failure = (name: string, message = '') => Object.assign(new Error(message), { name });
@@ -88,6 +91,25 @@ test('sends to fifty at a time', async () => {
   expect((await commands.send(ids, { mode: 'check' })).ids.size).toBe(101);
   const sizes = ssm.commandCalls(SendCommandCommand).map((call) => call.args[0].input.InstanceIds?.length);
   expect(sizes).toEqual([50, 50, 1]);
+});
+
+test('names the hash of the document that is meant', async () => {
+  ssm.on(SendCommandCommand).resolves({ Command: { CommandId: 'c' } });
+  await commands.send(['i-1'], { mode: 'check' });
+  const { input } = ssm.commandCalls(SendCommandCommand)[0]?.args[0] ?? {};
+  expect(input).toMatchObject({ DocumentHash: 'abc', DocumentHashType: 'Sha256' });
+});
+
+test('another document than the one that is meant is no failure, and is sent once', async () => {
+  ssm.on(SendCommandCommand).rejects(failure('InvalidDocument', 'document hash abc does not match Sha256.'));
+  const sent = await commands.send(['i-1', 'i-2'], { mode: 'check' });
+  expect(sent.otherDocument).toBe('document hash abc does not match Sha256.');
+  expect(ssm.commandCalls(SendCommandCommand)).toHaveLength(1);
+});
+
+test('a document that is gone is an error', async () => {
+  ssm.on(SendCommandCommand).rejects(failure('InvalidDocument', 'Document shoal-apply does not exist.'));
+  await expect(commands.send(['i-1'], { mode: 'check' })).rejects.toThrow(/does not exist/);
 });
 
 test('one instance that takes no command does not spoil the others', async () => {
@@ -166,4 +188,19 @@ test('finds all groups of a fleet by its tag', async () => {
   expect(scaling.commandCalls(DescribeAutoScalingGroupsCommand)[0]?.args[0].input.Filters).toEqual([
     { Name: 'tag:shoal:fleet', Values: ['tokyo'] },
   ]);
+});
+
+test('events go to the bus in the name of the stage, ten at a time', async () => {
+  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
+  await notify(Array.from({ length: 11 }, (_, at) => ({ type: 'Shoal Fleet Status', detail: { at } })));
+  const sent = bus.commandCalls(PutEventsCommand).map(({ args }) => args[0].input.Entries ?? []);
+  expect(sent.map((entries) => entries.length)).toEqual([10, 1]);
+  expect(sent[1]).toEqual([{ Source: 'shoal', DetailType: 'Shoal Fleet Status', Detail: '{"at":10}' }]);
+});
+
+test('an event that the bus does not take is an error', async () => {
+  const Entries = [{ EventId: '1' }, { ErrorCode: 'InternalFailure', ErrorMessage: 'later' }];
+  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 1, Entries });
+  const events = [1, 2].map(() => ({ type: 'Shoal Launch Held', detail: {} }));
+  await expect(notify(events)).rejects.toThrow(/1 of 2 not taken: InternalFailure: later/);
 });

@@ -11,7 +11,7 @@ import { createNetwork, type Network } from '../../region/network/network.ts';
 import type { Host, RunResult } from '../../region/ports.ts';
 import type { Settings } from '../../shared/fleet/settings.ts';
 import { encodeConfig, renderConfig } from '../../shared/fleet/squid-conf.ts';
-import { type DocumentParameters, document, scriptHash } from '../../shared/host/document.ts';
+import { type DocumentParameters, document } from '../../shared/host/document.ts';
 import { type HostReport, parseReport } from '../../shared/host/report.ts';
 
 const script = readFileSync(fileURLToPath(new URL('../../shared/host/apply.sh', import.meta.url)), 'utf8');
@@ -141,7 +141,7 @@ function substituted(given: Partial<DocumentParameters>): string {
     parameters: Record<string, { allowedPattern: string; default?: string }>;
     mainSteps: [{ inputs: { runCommand: string[] } }];
   };
-  const values: Record<string, string | undefined> = { build: scriptHash(script), ...given };
+  const values: Record<string, string | undefined> = { ...given };
   return mainSteps[0].inputs.runCommand.join('\n').replace(/\{\{ (\w+) \}\}/g, (_, name: string) => {
     const value = values[name] ?? parameters[name]?.default;
     if (value === undefined || !new RegExp(parameters[name]!.allowedPattern).test(value))

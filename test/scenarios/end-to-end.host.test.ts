@@ -43,7 +43,7 @@ beforeAll(async () => {
   });
   const credentials = { accessKeyId: 'administrator', secretAccessKey: 'x' };
   cloud = aws(
-    { tag: 'shoal:fleet', document: 'shoal-apply' },
+    { tag: 'shoal:fleet', document: { name: 'shoal-apply', sha256: '' }, source: 'shoal' },
     { endpoint: region.endpoint, region: 'ap-northeast-1', credentials },
   );
   await until(

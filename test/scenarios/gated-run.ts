@@ -58,11 +58,13 @@ export function gated(engine: Engine, run: Run, operate: Operate, called: Called
     aws: {
       groups: groups(client('autoscaling'), 'shoal:fleet'),
       parameters: parameters(client('ssm')),
-      commands: commands(client('ssm'), 'shoal-apply'),
+      commands: commands(client('ssm'), { name: 'shoal-apply', sha256: '' }),
       targets: targets(client('elbv2')),
       invoke: async (functionName) => {
         throw new Error(`no run of one fleet invokes ${functionName}`);
       },
+      // Nothing that a run does rests on it.
+      notify: async () => {},
     },
   };
 }

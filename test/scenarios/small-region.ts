@@ -35,7 +35,6 @@ export const events = {
 
 const root = new URL('../../', import.meta.url);
 const document = JSON.parse(readFileSync(new URL('build/document.json', root), 'utf8'));
-process.env.SHOAL_SCRIPT_SHA256 = document.parameters.build.allowedPattern.slice(1, -1);
 // Simulated hosts run no script, and putting parameters into it takes longer than all else of a command.
 document.mainSteps[0].inputs.runCommand = ['true'];
 const deployed = createEngine({

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'aws-lambda';
@@ -16,16 +17,15 @@ import { createInProcessSandboxes } from '../../region/sandbox-in-process.ts';
 import { AwsError } from '../../region/service.ts';
 import { readTemplate } from '../../region/template.ts';
 import { createWorld, type World } from '../../region/world.ts';
+import { notifier } from '../../shared/aws/events.ts';
 import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../../shared/control/engine.ts';
 import type { Status } from '../../shared/decisions/model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string) => readFileSync(`${root}${file}`, 'utf8');
-// As the bundles have it built in: the hash that the packaged document asks for.
-process.env.SHOAL_SCRIPT_SHA256 = JSON.parse(
-  read('build/document.json'),
-).parameters.build.allowedPattern.slice(1, -1);
+// As the bundles have it built in.
+const documentHash = createHash('sha256').update(read('build/document.json')).digest('hex');
 
 const functions: Record<string, (engine: Engine) => unknown> = { admit, drain, reconcile };
 
@@ -45,6 +45,7 @@ export interface VirtualOptions {
  * HTTP, with simulated hosts. Only time, hosts and the wire's socket are not real.
  */
 export async function virtualRegion(options: VirtualOptions = {}) {
+  process.env.SHOAL_DOCUMENT_SHA256 = documentHash;
   vi.useFakeTimers({ now: Date.parse('2026-11-24T09:00:00Z') });
   const paces: Record<string, Pace> = { fast, real };
   const pace = paces[options.pace ?? 'fast'] as Pace;
@@ -61,6 +62,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
           region: 'ap-northeast-1',
           credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
           invoker,
+          notifier,
         },
       );
       engine.log = (message, fields) =>

@@ -1,0 +1,153 @@
+import { byHand, short } from './fleet.ts';
+import type { Act, Observed, Status, Step } from './model.ts';
+
+/** Something that became of a fleet, for whoever listens on the bus. docs/operations.md has the three types. */
+export interface Notice {
+  type: 'Shoal Fleet Status' | 'Shoal Launch Abandoned' | 'Shoal Launch Held';
+  detail: {
+    fleet: string;
+    /** Of a fleet's status: what it became. */
+    transition?: Transition;
+    /** Whose launch it is, or who rejected the configuration. */
+    instance?: string;
+    /** The configuration that the transition is about. */
+    sha256?: string;
+    /** Of an ABANDON, what a new machine could cure. */
+    cause?: string;
+    /** In words, at most 1,000 characters without line breaks. */
+    reason: string;
+    /** All of it in one line of at most 200 characters, for a person at night. */
+    text: string;
+    /** The command to run next. */
+    next: string;
+  };
+}
+
+export type Transition =
+  | 'live'
+  | 'new-epoch'
+  | 'rebuilt'
+  | 'rejected'
+  | 'rejection-lifted'
+  | 'reversed'
+  | 'rollout-started'
+  | 'rolled-back-by-hand'
+  | 'way-back-failed';
+
+/** What has just been done, as others should hear of it. `prefix` names the stage. */
+export function noticesOfActs({ fleet, state }: Observed, acts: Act[], prefix: string): Notice[] {
+  return acts.flatMap((act): Notice[] => {
+    if (act.step === 'write-status') return ofStatus(fleet, state.status, act, prefix);
+    if (act.step !== 'complete' || act.result !== 'ABANDON') return [];
+    const { instance, reason, cause = 'other' } = act;
+    const what = `launch of ${instance} given up, Auto Scaling starts another: ${reason}`;
+    return [notice('Shoal Launch Abandoned', prefix, { fleet, instance, cause, reason }, what)];
+  });
+}
+
+/**
+ * Launches that wait for a person. The handler of a launch's event says so when a sweep's period has passed, since
+ * much that holds a launch is over by then. A sweep says it when hosts are asked the 1st, 2nd, 4th, 8th … time since
+ * the launch began: what stays is said again, ever more rarely, and nobody has to remember that it was.
+ *
+ * @param askMs How often every host is asked.
+ * @param since When the sweep began, epoch milliseconds: however long it lasts, it is one.
+ */
+export function noticesOfHeld(
+  { fleet, scope, instances, now, timing }: Observed,
+  steps: Step[],
+  { askMs, since, prefix }: { askMs: number; since: number; prefix: string },
+): Notice[] {
+  if (scope.kind === 'fleet' && (!scope.askAll || scope.request !== null)) return [];
+  return steps.flatMap((step): Notice[] => {
+    if (step.step !== 'wait' || !step.held || step.instance === null) return [];
+    const { instance } = step;
+    const startedAt = instances.find(({ id }) => id === instance)?.startedAt ?? null;
+    const young = startedAt !== null && now - startedAt < timing.sweepMs;
+    const asked = startedAt === null ? 1 : Math.floor((since - startedAt) / askMs);
+    if (scope.kind === 'fleet' ? !isPowerOfTwo(asked) : young) return [];
+    const reason = step.reason.replace(/^held: /, '');
+    const what = `launch of ${instance} is held: ${reason}`;
+    return [notice('Shoal Launch Held', prefix, { fleet, instance, reason }, what)];
+  });
+}
+
+function ofStatus(
+  fleet: string,
+  before: Status | null,
+  { status, reason }: Extract<Act, { step: 'write-status' }>,
+  prefix: string,
+): Notice[] {
+  const transition = transitionOf(before, status);
+  const { live, rollout, rejected } = status;
+  const of = {
+    rejected: rejected?.sha256,
+    'rollout-started': rollout?.sha256,
+    'rolled-back-by-hand': rollout?.sha256,
+  };
+  const sha256 = transition in of ? of[transition as keyof typeof of] : live?.sha256;
+  const isVerdict = transition === 'rejected';
+  const facts = {
+    ...{ fleet, transition, reason: isVerdict ? (rejected?.reason ?? reason) : reason },
+    ...(sha256 !== undefined && { sha256 }),
+    ...(isVerdict && rejected !== undefined && { instance: rejected.instance }),
+  };
+  const name = short(sha256 ?? 'nothing');
+  const after = live ? 'hosts go back' : 'nothing is live';
+  const words: Record<Transition, string> = {
+    live: `${name} is live: ${reason}`,
+    'new-epoch': reason,
+    rebuilt: `${name} is live again: ${reason}`,
+    rejected: `${name} rejected, ${after}: ${facts.instance}: ${facts.reason}`,
+    'rejection-lifted': reason,
+    reversed: `the way back has ended: ${reason}`,
+    'rollout-started': `${name} is rolled out: ${reason}`,
+    'rolled-back-by-hand': `somebody goes back to ${name}: the parameters count as rejected`,
+    'way-back-failed': `the way back has failed: ${reason}`,
+  };
+  return [notice('Shoal Fleet Status', prefix, facts, words[transition])];
+}
+
+/** What a written status says beyond the one before it. */
+function transitionOf(before: Status | null, { live, rejected, rollout, epoch }: Status): Transition {
+  if (rejected !== undefined && rejected.at !== before?.rejected?.at)
+    return rejected.instance === byHand ? 'rolled-back-by-hand' : 'rejected';
+  if (rollout !== undefined && rollout.sha256 !== before?.rollout?.sha256) return 'rollout-started';
+  if (live !== undefined && live.since !== before?.live?.since) return before === null ? 'rebuilt' : 'live';
+  if (epoch !== before?.epoch) return 'new-epoch';
+  if (rollout !== undefined || before.rollout === undefined) return 'rejection-lifted';
+  return rejected !== undefined && rejected.reason !== before.rejected?.reason
+    ? 'way-back-failed'
+    : 'reversed';
+}
+
+function notice(
+  type: Notice['type'],
+  prefix: string,
+  facts: Omit<Notice['detail'], 'text' | 'next'>,
+  what: string,
+): Notice {
+  const { fleet, reason } = facts;
+  const stage = prefix === 'shoal' ? '' : ` --stage ${prefix.replace(/^shoal-/, '')}`;
+  const text = oneLine(`${fleet}: ${what}`, 200);
+  const next = `npm run shoal -- status ${fleet}${stage}`;
+  return { type, detail: { ...facts, reason: oneLine(reason, 1_000), text, next } };
+}
+
+/**
+ * Hosts and parameters have their say in a reason. What would break a line, or the quotes that a rule's input
+ * transformer puts around it, goes.
+ */
+function oneLine(text: string, charactersMax: number): string {
+  const plain = text
+    .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replaceAll('"', "'")
+    .replaceAll('\\', '/');
+  const characters = Array.from(plain);
+  return characters.length <= charactersMax ? plain : `${characters.slice(0, charactersMax - 1).join('')}…`;
+}
+
+/** 1, 2, 4, 8 … */
+function isPowerOfTwo(count: number): boolean {
+  return count > 0 && Number.isInteger(Math.log2(count));
+}

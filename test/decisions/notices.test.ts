@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { Act, Observed, Scope, Status, Step } from '../../shared/decisions/model.ts';
+import { noticesOfActs, noticesOfHeld } from '../../shared/decisions/notices.ts';
+import { comingIn, edited, good, now, onLive, rejected, rollingOut, whole, world } from './worlds.ts';
+
+/** What a sample in events/ says. */
+const sample = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../events/${name}.json`, import.meta.url), 'utf8'));
+
+const rollout = { sha256: edited.sha256, forced: false, startedAt: now, unhealthyBefore: [], build: 1 };
+const id = 'i-0123456789abcdef0';
+const [a, b] = [good.sha256.slice(0, 12), edited.sha256.slice(0, 12)];
+const live = (since: number) => ({ sha256: edited.sha256, since });
+
+function told(before: Status | null, status: Status, reason: string, prefix = 'shoal') {
+  const write: Act = { step: 'write-status', instance: null, status, reason };
+  const observed = world([], { state: { status: before, version: 3, live: good, rollout: null } });
+  const [notice, ...others] = noticesOfActs(observed, [write], prefix);
+  expect(others).toEqual([]);
+  return notice;
+}
+
+const reversal = { ...onLive, rollout, rejected };
+
+test.each<[string, Status | null, Status, string, string]>([
+  ['rollout-started', onLive, { ...onLive, rollout }, 'desired is new', `${b} is rolled out: desired is new`],
+  ['live', { ...onLive, rollout }, { epoch: 1, live: live(now) }, 'proven', `${b} is live: proven`],
+  [
+    'rejected',
+    { ...onLive, rollout },
+    reversal,
+    'rejected on i-1: x',
+    `${b} rejected, hosts go back: i-1: x`,
+  ],
+  [
+    'rejected',
+    { epoch: 1, rollout },
+    { epoch: 1, rollout, rejected },
+    'rejected on i-1: x',
+    `${b} rejected, nothing is live: i-1: x`,
+  ],
+  ['reversed', reversal, { ...onLive, rejected }, 'live again', 'the way back has ended: live again'],
+  ['reversed', reversal, onLive, 'i-1 is sick', 'the way back has ended: i-1 is sick'],
+  [
+    'rolled-back-by-hand',
+    { epoch: 1, live: live(now - 9_000) },
+    {
+      epoch: 1,
+      live: live(now - 9_000),
+      rollout: { ...rollout, sha256: good.sha256 },
+      rejected: { ...rejected, instance: 'by hand' },
+    },
+    'rolled back by hand',
+    `somebody goes back to ${a}: the parameters count as rejected`,
+  ],
+  [
+    'way-back-failed',
+    { ...onLive, rollout, rejected: { ...rejected, sha256: 'c' } },
+    { ...onLive, rejected: { ...rejected, sha256: 'c', reason: 'x, which failed' } },
+    'rejected on i-2: y',
+    'the way back has failed: rejected on i-2: y',
+  ],
+  ['rebuilt', null, onLive, 'the state was lost', `${a} is live again: the state was lost`],
+  ['new-epoch', onLive, { ...onLive, epoch: 2 }, 'a new epoch', 'a new epoch'],
+  ['rejection-lifted', { ...onLive, rejected }, onLive, 'they are gone', 'they are gone'],
+])('a status that is written is one notice: %s', (transition, before, after, reason, text) => {
+  expect(told(before, after, reason)).toMatchObject({
+    type: 'Shoal Fleet Status',
+    detail: { fleet: 'demo', transition, text: `demo: ${text}` },
+  });
+});
+
+test('the samples in events/ are what is said', () => {
+  const status = sample('fleet-status');
+  const { sha256, reason } = status.detail;
+  const verdict = { ...rejected, sha256, instance: id, reason };
+  expect([status['detail-type'], status.detail]).toEqual(
+    Object.values(told({ ...onLive, rollout }, { ...onLive, rollout, rejected: verdict }, reason) ?? {}),
+  );
+  const abandon: Act = {
+    ...{ step: 'complete', instance: id, group: 'demo', hook: 'shoal-launch', result: 'ABANDON' },
+    ...{ cause: 'agent', reason: 'its agent did not come online' },
+  };
+  const abandoned = sample('launch-abandoned');
+  expect([abandoned['detail-type'], abandoned.detail]).toEqual(
+    Object.values(noticesOfActs(world([]), [abandon], 'shoal')[0] ?? {}),
+  );
+  const held = sample('launch-held');
+  expect([held['detail-type'], held.detail]).toEqual(Object.values(heldAt(5, instanceScope)[0] ?? {}));
+  for (const { source } of [status, abandoned, held]) expect(source).toBe('shoal');
+});
+
+test('another stage names itself in the command to run next', () => {
+  const { next } = told(null, onLive, 'x', 'shoal-test')?.detail ?? {};
+  expect(next).toBe('npm run shoal -- status demo --stage test');
+});
+
+test('what was completed with CONTINUE is no news', () => {
+  const done: Act = {
+    ...{ step: 'complete', instance: id, group: 'demo', hook: 'shoal-launch' },
+    ...{ result: 'CONTINUE', reason: 'proven, registered and healthy' },
+  };
+  expect(noticesOfActs(rollingOut([]), [done], 'shoal')).toEqual([]);
+});
+
+test('what a host says breaks neither line nor quotes, and is cut', () => {
+  const reason = `a\n"b"\u001b[31m\u2028\\c ${'d'.repeat(2_000)}`;
+  const { detail } = told(onLive, { ...onLive, rollout }, reason) ?? {};
+  expect(detail?.text).toMatch(/is rolled out: a 'b' \[31m \/c d+…$/);
+  expect(detail?.text).toHaveLength(200);
+  expect(detail?.reason).toHaveLength(1_000);
+});
+
+const instanceScope: Scope = { kind: 'instance', instance: id, transition: 'launch' };
+const askMs = 300_000;
+
+function heldAt(minutes: number | null, scope: Scope) {
+  const startedAt = minutes === null ? null : now - minutes * 60_000;
+  const observed: Observed = world([comingIn(id, { startedAt })], { scope });
+  const reason = 'held: the target group does not exist';
+  const wait: Step = { step: 'wait', instance: id, on: 'state', pollMs: 1, held: true, reason };
+  return noticesOfHeld(observed, [wait], { askMs, since: now, prefix: 'shoal' });
+}
+
+test("a held launch is told by its event's handler after a minute", () => {
+  expect(heldAt(0.9, instanceScope)).toEqual([]);
+  expect(heldAt(1, instanceScope)).toMatchObject([{ detail: { instance: id } }]);
+});
+
+test('a sweep tells of a held launch ever more rarely', () => {
+  const scope: Scope = { ...whole, askAll: true, request: null };
+  const minutes = Array.from({ length: 70 }, (_, at) => at * 5 + 2);
+  expect(minutes.filter((it) => heldAt(it, scope).length > 0)).toEqual([7, 12, 22, 42, 82, 162, 322]);
+  expect(heldAt(null, scope)).toHaveLength(1);
+});
+
+test('neither a sweep that asks nobody nor a person who asks is told of what is held', () => {
+  expect(heldAt(7, { ...whole, askAll: false, request: null })).toEqual([]);
+  const request = { mode: 'apply', force: false, at: now } as const;
+  expect(heldAt(7, { ...whole, askAll: true, request })).toEqual([]);
+});
