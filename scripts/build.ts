@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { document, scriptHash } from '../shared/host/document.ts';
+import { limits } from '../shared/runtime/limits.ts';
 import { addCodeCache } from './code-cache.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
@@ -22,6 +23,7 @@ const inputs = inputsHash(root);
 const script = readFileSync(`${root}shared/host/apply.sh`, 'utf8');
 await bundle(outdir ?? `${root}build`);
 if (outdir === undefined) {
+  writeFileSync(`${root}build/limits.json`, JSON.stringify(limits));
   writeFileSync(`${root}build/document.json`, JSON.stringify(document(script), escapeVariables, 1));
   packageService();
   // Last, so that a build that broke off counts as stale.
