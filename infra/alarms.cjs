@@ -7,7 +7,7 @@ const MINUTE = 60;
 /** A metric of the operator over all of its fleets. */
 const own = (name, statistic, seconds) => ({ namespace: 'Shoal', name, statistic, seconds });
 
-const ALARMS = (prefix) => ({
+const ALARMS = (prefix, shoal) => ({
   'dead-letters': {
     of: {
       namespace: 'AWS/SQS',
@@ -17,35 +17,35 @@ const ALARMS = (prefix) => ({
       seconds: MINUTE,
     },
     says: 'Shoal could not deal with an event, and keeps it in the dead-letter queue.',
-    do: 'npm run shoal -- dead-letters list',
+    do: `${shoal('dead-letters list')}.`,
   },
   'failed-admissions': {
     of: own('AdmissionFailures', 'Sum', 5 * MINUTE),
     says: 'A new instance was given up and is being replaced.',
-    do: 'npm run shoal -- status FLEET, and look for the cause if it goes on.',
+    do: `${shoal('status FLEET')}, and look for the cause if it goes on.`,
   },
   'held-launches': {
     of: own('HeldLaunches', 'Maximum', MINUTE),
     times: [3, 5],
     says: 'Instances wait to enter service for something that no other machine would cure.',
-    do: 'npm run shoal -- status FLEET, and mend what it names.',
+    do: `${shoal('status FLEET')}, and mend what it names.`,
   },
   'rejected-configuration': {
     of: own('Rejected', 'Maximum', 5 * MINUTE),
     says: 'What the parameters of a fleet ask for was rejected; its hosts stay on what was live before.',
-    do: 'npm run shoal -- status FLEET, and mend the parameter.',
+    do: `${shoal('status FLEET')}, and mend the parameter.`,
   },
   'drift-not-repaired': {
     of: own('Drifted', 'Maximum', 5 * MINUTE),
     times: [3, 3],
     says: 'Hosts have not run what they should for 15 minutes.',
-    do: 'npm run shoal -- status FLEET, and find out who changes these hosts.',
+    do: `${shoal('status FLEET')}, and find out who changes these hosts.`,
   },
   'sick-or-unhealthy-hosts': {
     of: own('UnwellHosts', 'Maximum', MINUTE),
     times: [3, 5],
     says: 'Hosts in service are sick, unhealthy at the balancer, or their agents are offline.',
-    do: 'npm run shoal -- status FLEET, and terminate an instance that does not recover.',
+    do: `${shoal('status FLEET')}, and terminate an instance that does not recover.`,
   },
   'no-sweep': {
     of: own('Sweeps', 'Sum', MINUTE),
@@ -77,8 +77,10 @@ const ALARMS = (prefix) => ({
 
 module.exports = async ({ resolveVariable }) => {
   const prefix = await resolveVariable('self:custom.prefix');
+  const stage = await resolveVariable('sls:stage');
+  const shoal = (words) => `npm run shoal -- ${words}${stage === 'prod' ? '' : ` --stage ${stage}`}`;
   const runbooks = await resolveVariable('self:custom.settings.runbook-base-url');
-  const resources = Object.entries(ALARMS(prefix)).map(([name, row]) => [
+  const resources = Object.entries(ALARMS(prefix, shoal)).map(([name, row]) => [
     `${name
       .split('-')
       .map((word) => word[0].toUpperCase() + word.slice(1))

@@ -6,6 +6,7 @@ import { Faults } from '../../region/faults.ts';
 import { AwsError } from '../../region/service.ts';
 import { createEvents, type RuleDefinition } from '../../region/services/events.ts';
 import { createQueues, type QueueStatement } from '../../region/services/queues.ts';
+import { createTopics } from '../../region/services/topics.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
@@ -34,6 +35,7 @@ function start(
   const invoked: { functionArn: string; event: BusEvent; at: number }[] = [];
   const queues = createQueues({ clock: machineClock, newId: randomUUID });
   const faults = new Faults(machineClock, () => 0.5);
+  const topics = createTopics(machineClock, () => {});
   const queue = queues.create('dead-letters');
   queues.setPolicy(queue.url, options.statements ?? [allowed]);
   const events = createEvents({
@@ -49,6 +51,7 @@ function start(
         invoked.push({ functionArn, event: event as BusEvent, at: Date.now() - 1_800_000_000_000 });
       },
     },
+    topics,
     queues,
   });
   const rule = (definition: Partial<RuleDefinition>) =>
