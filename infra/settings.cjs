@@ -11,7 +11,7 @@ const RETENTIONS = [
 
 /** Each with its default, and with what is expected of a value. */
 const SETTINGS = {
-  alarms: oneOf('on', ['on', 'off'], 'no word for it'),
+  alarms: oneOf('on', ['on', 'off'], 'neither on nor off'),
   'kms-key-arn': matching('', /^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, [
     'no ARN of a key',
     'arn:aws:kms:REGION:ACCOUNT:key/ID',

@@ -12,6 +12,7 @@ import { build } from 'esbuild';
 import { document, scriptHash } from '../shared/host/document.ts';
 import { limits } from '../shared/runtime/limits.ts';
 import { addCodeCache } from './code-cache.ts';
+import { osls } from './osls.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
@@ -25,7 +26,7 @@ await bundle(outdir ?? `${root}build`);
 if (outdir === undefined) {
   writeFileSync(`${root}build/limits.json`, JSON.stringify(limits));
   writeFileSync(`${root}build/document.json`, JSON.stringify(document(script), escapeVariables, 1));
-  packageService();
+  osls(root, ['package']);
   // Last, so that a build that broke off counts as stale.
   writeFileSync(stampPath(root), inputs);
 }
@@ -71,13 +72,4 @@ function codeTime(): number {
 function escapeVariables(_key: string, value: unknown): unknown {
   // Backslashes that stand before one are halved by osls, so they are doubled here.
   return typeof value === 'string' ? value.replace(/(\\*)\$\{/g, '$1$1\\${') : value;
-}
-
-function packageService(): void {
-  const osls = spawnSync(process.execPath, [`${root}node_modules/osls/bin/serverless.js`, 'package'], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1' },
-  });
-  if (osls.status !== 0) throw new Error(`osls package failed:\n${osls.stdout}${osls.stderr}`);
 }
