@@ -5,20 +5,22 @@ import { createQueues, type Queues } from './services/queues.ts';
 import type { KindsOptions } from './services/stack-kind.ts';
 import { resourceKinds } from './services/stack-kinds.ts';
 import { createStacks, type Stacks } from './services/stacks.ts';
+import { createTopics, type Topics } from './services/topics.ts';
 import type { World } from './world.ts';
 
 export interface ApplicationOptions extends Pick<KindsOptions, 'endpoint' | 'unpack'> {
   /** Executions at once; a new AWS account has 10. */
   concurrency?: number;
-  /** Sees each log line of each function. */
-  onLog?(functionName: string, line: string): void;
+  /** Sees each log line of each function, and each message of each topic. */
+  onLog?(name: string, line: string): void;
 }
 
-/** What runs an application in a world: Lambda, EventBridge, SQS, and CloudFormation to deploy it with. */
+/** What runs an application in a world: Lambda, EventBridge, SQS, SNS, and CloudFormation to deploy it with. */
 export interface Applications {
   functions: Functions;
   events: Events;
   queues: Queues;
+  topics: Topics;
   stacks: Stacks;
   close(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
   const queues = createQueues({ clock, newId: ids.uuid });
   const allows = ({ role, name }: { role: string; name: string }, action: string, resource: string) =>
     world.access.denial(sessionArn(role.split('/').at(-1)!, name), { action, resource }) === undefined;
+  const topics = createTopics(clock, (name, message) => options.onLog?.(name, message));
   const functions = createFunctions({
     clock,
     sandboxes,
@@ -53,12 +56,13 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     faults: world.faults,
     publish: world.publish,
     functions,
+    topics,
     queues,
   });
   const stacks = createStacks({
     clock,
     ids,
-    kinds: resourceKinds({ world, functions, events, queues, ...options }),
+    kinds: resourceKinds({ world, functions, events, queues, topics, ...options }),
   });
   world.onEvent(events.deliver);
   for (const { service } of [functions, events, queues, stacks]) world.add(service);
@@ -66,6 +70,7 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     functions,
     events,
     queues,
+    topics,
     stacks,
     async close() {
       events.close();

@@ -38,7 +38,8 @@ const usage = `A local AWS region with a fleet of Squid proxies in it.
   npm run region -- up [--pace real] [--port N] [--package DIR]
   npm run region -- down                 ends it and removes everything
   npm run region -- status               the fleet's instances and what is live
-  npm run region -- logs [FUNCTION] [-f] what the functions log
+  npm run region -- logs [NAME] [-f]     what admit, drain and reconcile log, and
+                                         what notifications the topic gets
   npm run region -- env                  exports for this shell
   npm run region -- aws ARGUMENTS        the AWS CLI against the region
   npm run region -- shell i-... [-- COMMAND...]

@@ -24,7 +24,7 @@ export function compilePattern(pattern: unknown): EventPattern {
 function compileObject(pattern: Record<string, unknown>, path: string): Matcher {
   const fields = Object.entries(pattern).map(([key, inner]) => {
     const at = path === '' ? key : `${path}.${key}`;
-    if (key === '$or') throw new EventPatternError(`Event pattern: ${at} is not supported by the region`);
+    if (key === '$or') return [key, compileAlternatives(inner, path)] as const;
     if (isObject(inner)) return [key, compileObject(inner, at)] as const;
     if (!Array.isArray(inner) || inner.length === 0) {
       throw new EventPatternError(
@@ -35,9 +35,19 @@ function compileObject(pattern: Record<string, unknown>, path: string): Matcher 
   });
   return (value) =>
     fields.every(([key, match]) => {
+      if (key === '$or') return match(value, true);
       const present = isObject(value) && Object.hasOwn(value, key);
       return match(present ? value[key] : undefined, present);
     });
+}
+
+/** `$or`: one of several patterns for what stands beside it. */
+function compileAlternatives(patterns: unknown, path: string): Matcher {
+  if (!Array.isArray(patterns) || patterns.length < 2 || !patterns.every(isObject)) {
+    throw new EventPatternError('Event pattern is not valid. Reason: "$or" must be an array of objects');
+  }
+  const matchers = patterns.map((pattern) => compileObject(pattern, path));
+  return (value, present) => matchers.some((match) => match(value, present));
 }
 
 function compileMatcher(item: unknown, path: string): Matcher {

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { documentText } from '../shared/host/document.ts';
+import { limits } from '../shared/runtime/limits.ts';
 import { addCodeCache } from './code-cache.ts';
+import { osls } from './osls.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
@@ -22,8 +24,9 @@ const inputs = inputsHash(root);
 const document = documentText(readFileSync(`${root}shared/host/apply.sh`, 'utf8'));
 await bundle(outdir ?? `${root}build`);
 if (outdir === undefined) {
+  writeFileSync(`${root}build/limits.json`, JSON.stringify(limits));
   writeFileSync(`${root}build/document.json`, document.text);
-  packageService();
+  osls(root, ['package']);
   // Last, so that a build that broke off counts as stale.
   writeFileSync(stampPath(root), inputs);
 }
@@ -63,13 +66,4 @@ function codeTime(): number {
   const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
   const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
   return committed || Math.floor(Date.now() / 1000);
-}
-
-function packageService(): void {
-  const osls = spawnSync(process.execPath, [`${root}node_modules/osls/bin/serverless.js`, 'package'], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1' },
-  });
-  if (osls.status !== 0) throw new Error(`osls package failed:\n${osls.stdout}${osls.stderr}`);
 }

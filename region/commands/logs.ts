@@ -3,16 +3,16 @@ import { functionLogFile, runningRegion } from '../state.ts';
 import type { CommandInput } from './command.ts';
 
 const pollMs = 200;
-const names = ['shoal-admit', 'shoal-drain', 'shoal-reconcile'];
+const names = ['shoal-admit', 'shoal-drain', 'shoal-reconcile', 'shoal-notifications'];
 
 /** `admit` stands for `shoal-admit` too. */
 const isNamed = (name: string, wanted: string) => name === wanted || name.endsWith(`-${wanted}`);
 
-/** Prints what the functions logged, of one function or of all; with --follow until it is interrupted. */
+/** Prints what functions logged and the topic was told, of one or of all; with --follow until it is interrupted. */
 export async function logs({ port, options, words: [wanted] }: CommandInput): Promise<number> {
   const { directory } = runningRegion(port);
   if (wanted !== undefined && !names.some((name) => isNamed(name, wanted)))
-    throw new Error(`no function ${wanted}: there are ${names.join(', ')}`);
+    throw new Error(`no log ${wanted}: there are ${names.join(', ')}`);
   let file: number;
   try {
     file = openSync(functionLogFile(directory), 'r');

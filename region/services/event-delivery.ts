@@ -4,7 +4,10 @@ import type { Timers } from '../timers.ts';
 import type { EventsOptions } from './events.ts';
 
 export interface RuleTarget {
+  /** A function's, or a topic's. */
   arn: string;
+  /** Makes what the target is given; without it, it is given the event. */
+  transform?: (event: BusEvent) => string;
   /** ARN of the queue for events that can't be delivered to the target. */
   deadLetterQueue?: string;
   /** Left out: 185 times, and for 24 hours. */
@@ -20,23 +23,26 @@ const backOffMaxMs = 480_000;
 type Deliver = (ruleArn: string, target: RuleTarget, event: BusEvent) => void;
 
 /**
- * Invokes a target. A throttle is retried as the target's policy says; what can't be delivered, or not in
- * time, becomes a dead letter. Permissions and functions that are missing aren't waited for.
+ * Hands an event to a target. A throttle is retried as the target's policy says; what can't be delivered, or not in
+ * time, becomes a dead letter. Permissions and targets that are missing aren't waited for.
  */
 export function createDelivery(options: EventsOptions, timers: Timers): Deliver {
-  const { clock, functions, faults } = options;
+  const { clock, functions, topics, faults } = options;
   return (ruleArn, target, event) => {
     const policy = { ...defaultPolicy, ...target.retryPolicy };
     const endsAt = clock.now() + policy.maximumEventAgeSeconds * 1000;
     const attempt = (retries: number): void => {
       try {
-        if (!functions.permits(target.arn, invoker, ruleArn)) {
-          const message = `Lambda function ${target.arn} has no permission for ${ruleArn}`;
-          throw new AwsError('NO_PERMISSIONS', message);
-        }
-        const throttle = faults.errorOf('lambda', 'Invoke');
+        const receiver = isTopic(target.arn) ? topics : functions;
+        if (!receiver.permits(target.arn, invoker, ruleArn))
+          throw new AwsError('NO_PERMISSIONS', `${target.arn} has no permission for ${ruleArn}`);
+        const throttle = isTopic(target.arn)
+          ? faults.errorOf('sns', 'Publish')
+          : faults.errorOf('lambda', 'Invoke');
         if (!throttle) {
-          functions.invokeAsync(target.arn, event);
+          if (isTopic(target.arn))
+            topics.publish(target.arn, target.transform?.(event) ?? JSON.stringify(event));
+          else functions.invokeAsync(target.arn, event);
           return;
         }
         const waitMs = Math.min(backOffMs * 2 ** retries, backOffMaxMs);
@@ -57,6 +63,8 @@ export function createDelivery(options: EventsOptions, timers: Timers): Deliver 
     attempt(0);
   };
 }
+
+export const isTopic = (targetArn: string): boolean => targetArn.startsWith('arn:aws:sns:');
 
 /** Without a queue, or with one that doesn't let the rule send to it, the event is lost, as on AWS. */
 function keep(

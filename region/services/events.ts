@@ -11,6 +11,7 @@ import { createTimers } from '../timers.ts';
 import { createDelivery, type RuleTarget } from './event-delivery.ts';
 import type { Functions } from './functions.ts';
 import type { Queues } from './queues.ts';
+import type { Topics } from './topics.ts';
 
 export interface RuleDefinition {
   name: string;
@@ -29,6 +30,7 @@ export interface EventsOptions {
   /** Puts an event on the bus, which brings it back through `deliver`. */
   publish(event: BusEvent): void;
   functions: Pick<Functions, 'invokeAsync' | 'permits'>;
+  topics: Pick<Topics, 'permits' | 'publish'>;
   queues: Pick<Queues, 'permits' | 'send'>;
 }
 
@@ -63,7 +65,7 @@ interface Rule extends RuleDefinition {
   cancel: () => void;
 }
 
-/** EventBridge's default bus: rules with patterns or schedules, targets that are Lambda functions. */
+/** EventBridge's default bus: rules with patterns or schedules, targets that are functions or topics. */
 export function createEvents(options: EventsOptions): Events {
   const { clock, newId, pace, faults } = options;
   const timers = createTimers(clock);

@@ -3,12 +3,14 @@ import type { Events } from './events.ts';
 import type { Functions } from './functions.ts';
 import type { Queues } from './queues.ts';
 import type { ResourceKind, ResourceRequest } from './stacks.ts';
+import type { Topics } from './topics.ts';
 
 export interface KindsOptions {
   world: World;
   functions: Functions;
   events: Events;
   queues: Queues;
+  topics: Topics;
   /** What a function's AWS_ENDPOINT_URL says. */
   endpoint: string;
   /** Unpacks a function's code, by the file name of its zip, and answers where it is now. */

@@ -1,5 +1,7 @@
+import { compileTransformer } from '../input-transformer.ts';
 import { readPolicy } from '../policy.ts';
 import { TemplateError } from '../template-intrinsics.ts';
+import { isTopic } from './event-delivery.ts';
 import { accessKinds } from './stack-access.ts';
 import { fleetKinds } from './stack-fleet.ts';
 import { functionKinds, queueArn } from './stack-functions.ts';
@@ -19,7 +21,7 @@ export function resourceKinds(options: KindsOptions): Record<string, ResourceKin
   };
 }
 
-function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKind> {
+function eventKinds({ events, queues, topics }: KindsOptions): Record<string, ResourceKind> {
   return {
     'AWS::Events::Rule': kind(
       'Name Description EventBusName EventPattern ScheduleExpression State Targets',
@@ -54,17 +56,27 @@ function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKi
       for (const url of p.Queues) queues.setPolicy(url, readPolicy(p.PolicyDocument, 'resource'));
       return { id: generatedName };
     }),
+    'AWS::SNS::Topic': kind('TopicName KmsMasterKeyId Tags', (p, { generatedName }) => {
+      const name = p.TopicName ?? generatedName;
+      return { id: topics.create(name), TopicName: name };
+    }),
+    'AWS::SNS::TopicPolicy': kind('Topics PolicyDocument', (p, { generatedName }) => {
+      for (const topicArn of p.Topics) topics.setPolicy(topicArn, readPolicy(p.PolicyDocument, 'resource'));
+      return { id: generatedName };
+    }),
   };
 }
 
-const targetProperties = ['Id', 'Arn', 'DeadLetterConfig', 'RetryPolicy'];
+const targetProperties = ['Id', 'Arn', 'DeadLetterConfig', 'InputTransformer', 'RetryPolicy'];
 
 function ruleTarget(target: Properties) {
-  const { Id, Arn, DeadLetterConfig, RetryPolicy: policy } = target;
+  const { Id, Arn, DeadLetterConfig, InputTransformer, RetryPolicy: policy } = target;
   const unknown = Object.keys(target).find((property) => !targetProperties.includes(property));
   if (unknown) throw new TemplateError(`target ${Id}: ${unknown} is not known to the region`);
-  if (!String(Arn).startsWith('arn:aws:lambda:'))
-    throw new TemplateError(`target ${Id} is no Lambda function`);
+  if (!isTopic(Arn) && !String(Arn).startsWith('arn:aws:lambda:'))
+    throw new TemplateError(`target ${Id} is neither a Lambda function nor a topic`);
+  if (!isTopic(Arn) && InputTransformer)
+    throw new TemplateError(`target ${Id}: the region transforms the input of topics alone`);
   const retryPolicy = {
     ...(policy?.MaximumRetryAttempts !== undefined && {
       maximumRetryAttempts: Number(policy.MaximumRetryAttempts),
@@ -76,6 +88,7 @@ function ruleTarget(target: Properties) {
   return {
     arn: Arn,
     retryPolicy,
+    ...(InputTransformer && { transform: compileTransformer(InputTransformer) }),
     ...(DeadLetterConfig && { deadLetterQueue: queueArn(DeadLetterConfig.Arn) }),
   };
 }

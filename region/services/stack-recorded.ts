@@ -13,6 +13,8 @@ export function recordedKinds(ids: { hex(digits: number): string }): Record<stri
     })),
     'AWS::CloudWatch::Alarm': named('AlarmName', (name) => ({ Arn: arn('cloudwatch', `alarm:${name}`) })),
     'AWS::CloudWatch::Dashboard': named('DashboardName', () => ({})),
+    // Nobody is written to: `region logs notifications` shows what a subscriber would get.
+    'AWS::SNS::Subscription': named('', (name) => ({ id: `${arn('sns', name)}` })),
     'AWS::S3::Bucket': named('BucketName', (name) => {
       const id = name.toLowerCase();
       return { id, Arn: `arn:aws:s3:::${id}`, DomainName: `${id}.s3.${region}.amazonaws.com` };

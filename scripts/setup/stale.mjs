@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 'shared'].concat([
   'scripts/build.ts',
   'scripts/credentials.ts',
+  'scripts/osls.ts',
   'scripts/slim-sdk.ts',
 ]);
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { batches } from '../aws/pages.ts';
 import { decide } from '../decisions/decide.ts';
 import { allWell } from '../decisions/fleet.ts';
-import { metricsOfLook } from '../decisions/metrics.ts';
+import { metricsOfLook, metricsOfSweep } from '../decisions/metrics.ts';
 import type { Scope } from '../decisions/model.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import type { Config } from '../fleet/settings.ts';
@@ -110,6 +110,7 @@ async function sweep(engine: Engine, time: number): Promise<Reconciled> {
         }
       }),
     );
+  engine.measure(metricsOfSweep);
   engine.log('swept', { fleets: fleets.length, handedOver, askAll });
   // One bad fleet never stops the rest, and is not silent either.
   if (errors.length > 0)

@@ -1,7 +1,9 @@
+import { drifted } from './drift.ts';
 import { byHand } from './fleet.ts';
-import type { Act, Observed, Status, Step } from './model.ts';
+import { isHealthy, isReachableMember } from './members.ts';
+import type { Act, Observed, Problem, Status, Step } from './model.ts';
 
-/** One value of a metric of a fleet. docs/operations.md has the names and what they are good for. */
+/** One value of a metric. docs/operations.md has the names and what they are good for. */
 export interface Metric {
   name: string;
   unit: 'Count' | 'Seconds';
@@ -30,7 +32,7 @@ export function metricsOfActs(
     if (one && act.hook.endsWith('-terminate'))
       return [count('Drains', 1, { fleet }), ...duration('DrainDuration', since(one.startedAt), { fleet })];
     if (act.result === 'ABANDON')
-      return [count('AdmissionFailures', 1, { fleet, cause: act.cause ?? 'other' })];
+      return ofFleetAndAll('AdmissionFailures', 1, { fleet, cause: act.cause ?? 'other' });
     if (one?.lifecycle.startsWith('Warmed:')) return [];
     const applied = first('apply', act.instance);
     const registered = first('register', act.instance);
@@ -48,18 +50,32 @@ export function metricsOfActs(
 
 /** How the fleet is: each look at the whole of it says so once, also when there is nothing to say. */
 export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
-  const { fleet, scope } = observed;
+  const { fleet, scope, instances, state } = observed;
   if (scope.kind === 'instance') return [];
   const held = steps.filter((step) => step.step === 'wait' && step.held);
-  const reports = Map.groupBy(
-    steps.filter((step) => step.step === 'report'),
-    ({ thing }) => thing,
-  );
+  const reports = steps.filter((step) => step.step === 'report');
+  const unwell = reports.filter(({ thing }) => ailments.includes(thing));
+  const inService = instances.filter(({ lifecycle }) => lifecycle === 'InService');
+  // Where some host was not asked this time, nothing is known of drift.
+  const isKnown = instances.filter(isReachableMember).every(({ host }) => host.kind !== 'unknown');
   return [
-    count('HeldLaunches', held.length, { fleet }),
-    ...[...reports].map(([problem, list]) => count('Problems', list.length, { fleet, problem })),
+    ...ofFleetAndAll('HeldLaunches', held.length, { fleet }),
+    ...ofFleetAndAll('Rejected', state.status?.rejected ? 1 : 0, { fleet }),
+    ...ofFleetAndAll('UnwellHosts', unwell.length, { fleet }),
+    ...(isKnown ? ofFleetAndAll('Drifted', drifted(observed).length, { fleet }) : []),
+    count('InService', inService.length, { fleet }),
+    count('HealthyTargets', instances.filter(isHealthy).length, { fleet }),
+    ...[...Map.groupBy(reports, ({ thing }) => thing)].map(([problem, list]) =>
+      count('Problems', list.length, { fleet, problem }),
+    ),
   ];
 }
+
+/** What is wrong with a host, and not with the fleet's set-up. */
+const ailments: Problem['thing'][] = ['agents', 'sick hosts', 'targets'];
+
+/** A sweep has come to its end, whatever became of single fleets. */
+export const metricsOfSweep: Metric[] = [count('Sweeps', 1, {})];
 
 /** What a written status says beyond the one before it. */
 function transition(fleet: string, before: Status | null, after: Status): Metric[] {
@@ -76,6 +92,11 @@ function transition(fleet: string, before: Status | null, after: Status): Metric
 
 function count(name: string, value: number, dimensions: Record<string, string>): Metric {
   return { name, unit: 'Count', value, dimensions };
+}
+
+/** An alarm watches all fleets at once, so its metric has a second series without the fleet. */
+function ofFleetAndAll(name: string, value: number, dimensions: Record<string, string>): Metric[] {
+  return [count(name, value, dimensions), count(name, value, {})];
 }
 
 /** Left out where this run doesn't know when it began: it took the work up half-way. */

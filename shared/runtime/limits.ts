@@ -1,5 +1,12 @@
 /** Every cap and budget of the operator, with its unit in its name. Hitting one is reported, never silent. */
 export const limits = {
+  functionMemoryMegabytes: 256,
+  /** Lambda's longest (AWS). */
+  functionTimeoutSeconds: 900,
+  /** Of a failed event, after one minute and after two: the sweep would find its work too, but says less of why. */
+  eventRetriesMax: 2,
+  /** By then sweeps have done a throttled event's work sixty times over, so its function gives it up. */
+  eventAgeSeconds: 3600,
   pagesMax: 200,
   /** Pages of 100 scaling activities that are searched for the start of an instance. */
   activityPagesMax: 10,

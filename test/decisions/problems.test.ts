@@ -2,7 +2,19 @@ import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import { metricsOfActs, metricsOfLook } from '../../shared/decisions/metrics.ts';
 import type { Act, Instance, Observed } from '../../shared/decisions/model.ts';
-import { comingIn, goingOut, good, instance, now, rollingOut, runs, world } from './worlds.ts';
+import {
+  comingIn,
+  edited,
+  goingOut,
+  good,
+  instance,
+  now,
+  onLive,
+  rejected,
+  rollingOut,
+  runs,
+  world,
+} from './worlds.ts';
 
 const unhealthy = { state: 'unhealthy', reason: 'Target.FailedHealthChecks', port: 3128 };
 const reports = (observed: Observed) => decide(observed).filter(({ step }) => step === 'report');
@@ -55,16 +67,46 @@ test.each<[string, Partial<Observed>, string]>([
   expect(reports(world([instance('i-1')], { ...change, scope }))).toEqual([]);
 });
 
-test('a look counts held launches and problems, also when there are none', () => {
+test('a look counts what is held, wrong and well, also when there is nothing', () => {
   const held = comingIn('i-1', { host: runs(good) });
   const observed = world([held, instance('i-2', { agentOnline: false })], { targetGroup: null });
   expect(metricsOfLook(observed, decide(observed))).toEqual([
-    metric('HeldLaunches', 1),
+    ...both('HeldLaunches', 1),
+    ...both('Rejected', 0),
+    ...both('UnwellHosts', 1),
+    ...both('Drifted', 0),
+    metric('InService', 1),
+    metric('HealthyTargets', 1),
     metric('Problems', 1, { problem: 'agents' }),
     metric('Problems', 1, { problem: 'target group' }),
   ]);
-  const quiet = world([instance('i-1')]);
-  expect(metricsOfLook(quiet, decide(quiet))).toEqual([metric('HeldLaunches', 0)]);
+  const quiet = world([instance('i-1', { host: runs(good) })]);
+  expect(metricsOfLook(quiet, decide(quiet))).toEqual([
+    ...both('HeldLaunches', 0),
+    ...both('Rejected', 0),
+    ...both('UnwellHosts', 0),
+    ...both('Drifted', 0),
+    metric('InService', 1),
+    metric('HealthyTargets', 1),
+  ]);
+});
+
+test('hosts that do not run what they should are counted where all were asked', () => {
+  const drifted = (...instances: Instance[]) => {
+    const observed = world(instances);
+    return metricsOfLook(observed, decide(observed)).filter(({ name }) => name === 'Drifted');
+  };
+  const other = instance('i-1', { host: runs(edited) });
+  expect(drifted(other, instance('i-2', { host: runs(good) }))).toEqual(both('Drifted', 1));
+  expect(drifted(other, instance('i-2'))).toEqual([]);
+});
+
+test('a configuration that stands rejected is counted at each look', () => {
+  const { state } = world([]);
+  const observed = world([instance('i-1', { host: runs(good) })], {
+    state: { ...state, status: { ...onLive, rejected } },
+  });
+  expect(metricsOfLook(observed, decide(observed))).toEqual(expect.arrayContaining(both('Rejected', 1)));
 });
 
 test('an admission counts with the time of each phase that this run has seen', () => {
@@ -88,6 +130,7 @@ test('what was given up counts by its cause, and a drain with its time', () => {
   const abandoned = given.map((act) => ({ ...act, cause: 'agent' }) as Act);
   expect(metricsOfActs(observed, abandoned, () => undefined)).toEqual([
     metric('AdmissionFailures', 1, { cause: 'agent' }),
+    { ...metric('AdmissionFailures', 1), dimensions: {} },
   ]);
   const drained = acts(goingOut('i-1', { startedAt: now - 150_000 }), 'CONTINUE');
   expect(metricsOfActs(...drained, () => undefined)).toEqual([
@@ -103,6 +146,11 @@ function target(change: object): Partial<Observed> {
 function acts(one: Instance, result: 'CONTINUE' | 'ABANDON'): [Observed, Act[]] {
   const act = { instance: one.id, group: one.group, hook: one.hook?.name ?? '', result, reason: 'x' };
   return [world([one]), [{ step: 'complete', ...act }]];
+}
+
+/** Of the fleet, and of all fleets. */
+function both(name: string, value: number) {
+  return [metric(name, value), { ...metric(name, value), dimensions: {} }];
 }
 
 function metric(name: string, value: number, more: Record<string, string> = {}) {

@@ -6,6 +6,7 @@ import { machineClock } from '../../region/clock.ts';
 import { listen, requestHandler } from '../../region/http.ts';
 import { createEvents } from '../../region/services/events.ts';
 import { createQueues } from '../../region/services/queues.ts';
+import { createTopics } from '../../region/services/topics.ts';
 import { createBed } from './bed.ts';
 import { refusal } from './contract.ts';
 
@@ -20,6 +21,7 @@ const events = createEvents({
   faults: world.faults,
   publish: world.publish,
   functions: { permits: () => true, invokeAsync: () => {} },
+  topics: createTopics(machineClock, () => {}),
   queues,
 });
 events.createRule({ name: 'rule', pattern: { source: ['me'] }, enabled: true, targets: [] });

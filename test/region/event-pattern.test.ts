@@ -35,6 +35,11 @@ test.each([
   [{ detail: { count: ['3'] } }, false],
   [{ detail: { empty: [''] } }, true],
   [{ detail: { count: [{ prefix: '3' }] } }, false],
+  [{ $or: [{ source: ['a'] }, { detail: { count: [3] } }] }, true],
+  [{ $or: [{ source: ['a'] }, { detail: { count: [4] } }] }, false],
+  [{ source: ['a'], $or: [{ source: ['a'] }, { detail: { count: [3] } }] }, false],
+  [{ detail: { $or: [{ operation: ['Delete'] }, { count: [3] }], name: [{ prefix: '/' }] } }, true],
+  [{ detail: { $or: [{ operation: ['Delete'] }, { absent: [{ exists: true }] }] } }, false],
 ])('the pattern %j matches: %s', (pattern, expected) => {
   expect(compilePattern(pattern)(event)).toBe(expected);
 });

@@ -7,6 +7,7 @@ import { readPolicy } from '../../region/policy.ts';
 import { AwsError } from '../../region/service.ts';
 import { createEvents, type RuleDefinition } from '../../region/services/events.ts';
 import { createQueues } from '../../region/services/queues.ts';
+import { createTopics } from '../../region/services/topics.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
 afterEach(() => void vi.useRealTimers());
@@ -36,6 +37,7 @@ function start(
   const invoked: { functionArn: string; event: BusEvent; at: number }[] = [];
   const queues = createQueues({ clock: machineClock, newId: randomUUID });
   const faults = new Faults(machineClock, () => 0.5);
+  const topics = createTopics(machineClock, () => {});
   const queue = queues.create('dead-letters');
   queues.setPolicy(queue.url, readPolicy({ Statement: options.statements ?? [allowed] }, 'resource'));
   const events = createEvents({
@@ -51,6 +53,7 @@ function start(
         invoked.push({ functionArn, event: event as BusEvent, at: Date.now() - 1_800_000_000_000 });
       },
     },
+    topics,
     queues,
   });
   const rule = (definition: Partial<RuleDefinition>) =>

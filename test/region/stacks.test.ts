@@ -204,7 +204,7 @@ test.each([
   ],
   [
     'Type: AWS::Events::Rule, Properties: { ScheduleExpression: rate(1 minute), Targets: [{ Id: t, Arn: "arn:aws:sqs:x" }] }',
-    'target t is no Lambda function',
+    'target t is neither a Lambda function nor a topic',
   ],
   ['Type: AWS::Lambda::Function, Properties: { Code: { ZipFile: "x" } }', 'takes code from a package alone'],
   [

@@ -24,10 +24,12 @@ test('metrics are lines in the embedded metric format, one for each set of dimen
     { name: 'Admissions', unit: 'Count', value: 1, dimensions: { fleet } },
     { name: 'PhaseDuration', unit: 'Seconds', value: 2.5, dimensions: { fleet, phase: 'agent' } },
     { name: 'AdmissionDuration', unit: 'Seconds', value: 9, dimensions: { fleet } },
+    { name: 'Sweeps', unit: 'Count', value: 1, dimensions: {} },
   ]);
   expect(lines).toMatchObject([
     { service: 'shoal', fleet, Admissions: 1, AdmissionDuration: 9 },
     { service: 'shoal', fleet, phase: 'agent', PhaseDuration: 2.5 },
+    { service: 'shoal', Sweeps: 1 },
   ]);
   expect(lines[0]).not.toHaveProperty('phase');
   expect(lines.map(({ _aws }) => (_aws as { CloudWatchMetrics: object[] }).CloudWatchMetrics)).toEqual([
@@ -48,5 +50,6 @@ test('metrics are lines in the embedded metric format, one for each set of dimen
         Metrics: [{ Name: 'PhaseDuration', Unit: 'Seconds' }],
       },
     ],
+    [{ Namespace: 'Shoal', Dimensions: [['service']], Metrics: [{ Name: 'Sweeps', Unit: 'Count' }] }],
   ]);
 });
