@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { document, scriptHash } from '../shared/host/document.ts';
-import { addCodeCache } from './code-cache.ts';
+import { partsOf } from './budget.ts';
+import { addCodeCaches } from './code-cache.ts';
+import { writeSbom } from './sbom.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
@@ -24,12 +26,13 @@ await bundle(outdir ?? `${root}build`);
 if (outdir === undefined) {
   writeFileSync(`${root}build/document.json`, JSON.stringify(document(script), escapeVariables, 1));
   packageService();
+  writeSbom(root, `${root}build/sbom.cdx.json`);
   // Last, so that a build that broke off counts as stale.
   writeFileSync(stampPath(root), inputs);
 }
 
 async function bundle(directory: string): Promise<void> {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: functions.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/main` })),
     outdir: directory,
@@ -53,13 +56,19 @@ async function bundle(directory: string): Promise<void> {
       // The document that the host script is deployed in takes commands of this script's operator alone.
       'process.env.SHOAL_SCRIPT_SHA256': JSON.stringify(scriptHash(script)),
     },
+    metafile: true,
     logLevel: 'warning',
   });
-  for (const name of functions) addCodeCache(join(directory, name));
+  writeFileSync(join(directory, 'parts.json'), JSON.stringify(partsOf(metafile)));
+  addCodeCaches(functions.map((name) => join(directory, name)));
 }
 
-/** When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle. */
+/**
+ * When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle.
+ * Where git can't say it, SOURCE_DATE_EPOCH does (https://reproducible-builds.org/specs/source-date-epoch/).
+ */
 function codeTime(): number {
+  if (process.env.SOURCE_DATE_EPOCH) return Number(process.env.SOURCE_DATE_EPOCH);
   const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
   const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
   return committed || Math.floor(Date.now() / 1000);
