@@ -123,6 +123,10 @@ export const eventLimits: Record<string, Members> = {
 
 /** One queue's dead letters are read by hand: no FIFO, nothing to make a receive idempotent. */
 export const queueLimits: Record<string, Members> = {
+  ChangeMessageVisibility: {
+    ...{ QueueUrl: {}, ReceiptHandle: {} },
+    VisibilityTimeout: { min: 0, max: 43_200 },
+  },
   GetQueueUrl: { QueueName: {} },
   ListQueues: { QueueNamePrefix: {} },
   ReceiveMessage: {

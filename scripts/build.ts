@@ -11,8 +11,10 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { documentText } from '../shared/host/document.ts';
 import { limits } from '../shared/runtime/limits.ts';
-import { addCodeCache } from './code-cache.ts';
+import { partsOf } from './budget.ts';
+import { addCodeCaches } from './code-cache.ts';
 import { osls } from './osls.ts';
+import { writeSbom } from './sbom.ts';
 import { inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
@@ -27,12 +29,13 @@ if (outdir === undefined) {
   writeFileSync(`${root}build/limits.json`, JSON.stringify(limits));
   writeFileSync(`${root}build/document.json`, document.text);
   osls(root, ['package']);
+  writeSbom(root, `${root}build/sbom.cdx.json`);
   // Last, so that a build that broke off counts as stale.
   writeFileSync(stampPath(root), inputs);
 }
 
 async function bundle(directory: string): Promise<void> {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: functions.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/main` })),
     outdir: directory,
@@ -56,13 +59,19 @@ async function bundle(directory: string): Promise<void> {
       // Systems Manager refuses a command that is meant for another document.
       'process.env.SHOAL_DOCUMENT_SHA256': JSON.stringify(document.sha256),
     },
+    metafile: true,
     logLevel: 'warning',
   });
-  for (const name of functions) addCodeCache(join(directory, name));
+  writeFileSync(join(directory, 'parts.json'), JSON.stringify(partsOf(metafile)));
+  addCodeCaches(functions.map((name) => join(directory, name)));
 }
 
-/** When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle. */
+/**
+ * When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle.
+ * Where git can't say it, SOURCE_DATE_EPOCH does (https://reproducible-builds.org/specs/source-date-epoch/).
+ */
 function codeTime(): number {
+  if (process.env.SOURCE_DATE_EPOCH) return Number(process.env.SOURCE_DATE_EPOCH);
   const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
   const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
   return committed || Math.floor(Date.now() / 1000);

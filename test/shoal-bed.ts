@@ -44,7 +44,12 @@ export async function shoalRegion() {
       const config = {
         requestHandler: requestHandler(world.wire) as never,
         region: 'ap-northeast-1',
-        credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
+        credentials: {
+          accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '',
+          secretAccessKey: 'x',
+          // By which a fault knows whom it strikes.
+          sessionToken: spec.environment.AWS_SESSION_TOKEN ?? '',
+        },
         invoker,
       };
       const engine = createEngine({ ...spec.environment, AWS_LAMBDA_FUNCTION_NAME: spec.name }, config);
@@ -72,6 +77,7 @@ export async function shoalRegion() {
     (service.operations[name] as (input: object, by: typeof call) => unknown)(input, call);
 
   const region = {
+    applications,
     port: http.port,
     hosts,
     world,
@@ -94,6 +100,7 @@ export async function shoalRegion() {
         Value,
         Overwrite: true,
       }),
+    serve,
     live(fleet: string): string {
       const status = serve(world.parameters.service, 'GetParameter', {
         Name: `/shoal-state/${fleet}/status`,

@@ -43,12 +43,22 @@ export function queueOperations(clock: Clock, queues: Map<string, Queue>): Servi
       return { Attributes: choose(attributesOf(clock, byUrl(url)), names, true) };
     },
     ReceiveMessage: (input: ReceiveInput) => receive(clock, byUrl(input.QueueUrl), input),
+    ChangeMessageVisibility({ QueueUrl: url, ReceiptHandle: handle, VisibilityTimeout: seconds }) {
+      const queue = byUrl(url);
+      const id = messageOf(handle);
+      const message = queue.messages.find((one) => one.id === id);
+      if (!message || message.visibleAt <= clock.now()) {
+        const reason = 'The message is not received, or its time has passed.';
+        throw new AwsError(
+          'MessageNotInflight',
+          `Value ${handle} for parameter ReceiptHandle is invalid. ${reason}`,
+        );
+      }
+      message.visibleAt = clock.now() + seconds * 1000;
+    },
     DeleteMessage({ QueueUrl: url, ReceiptHandle: handle }) {
       const queue = byUrl(url);
-      const [id] = Buffer.from(handle, 'base64').toString().split(' ');
-      if (!/^[0-9a-f-]{36}$/.test(id ?? '')) {
-        throw new AwsError('ReceiptHandleIsInvalid', 'The input receipt handle is invalid.');
-      }
+      const id = messageOf(handle);
       queue.messages = queue.messages.filter((message) => message.id !== id);
     },
     PurgeQueue({ QueueUrl: url }) {
@@ -70,6 +80,12 @@ export function queueOperations(clock: Clock, queues: Map<string, Queue>): Servi
       return { Results: [] };
     },
   };
+}
+
+function messageOf(handle: string): string {
+  const [id = ''] = Buffer.from(handle, 'base64').toString().split(' ');
+  if (/^[0-9a-f-]{36}$/.test(id)) return id;
+  throw new AwsError('ReceiptHandleIsInvalid', 'The input receipt handle is invalid.');
 }
 
 function attributesOf(clock: Clock, { arn, messages, createdAt, ...queue }: Queue): Record<string, string> {

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 
 /** What the bundles and the package are made of. */
 const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 'shared'].concat([
+  'scripts/budget.ts',
   'scripts/build.ts',
+  'scripts/code-cache.ts',
   'scripts/credentials.ts',
   'scripts/osls.ts',
+  'scripts/sbom.ts',
   'scripts/slim-sdk.ts',
+  'tsconfig.json',
 ]);
 
 /** Inside the package's folder, which osls empties first: what another stage left there counts as stale. */

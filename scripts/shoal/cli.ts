@@ -1,8 +1,11 @@
 /** `npm run shoal`: the operator at a terminal. It judges nothing itself: what the operator answers decides. */
 import { parseArgs } from 'node:util';
 import { defaultPort } from '../../region/state.ts';
-import { type Choice, commands } from './commands.ts';
+import { commands } from './commands.ts';
+import { deadLetters } from './dead-letters.ts';
+import { letterQueue } from './letter-queue.ts';
 import { connect, type Operator } from './operator.ts';
+import type { Choice } from './terminal.ts';
 
 const usage = `What a fleet is doing, what it would do, and having it done.
 
@@ -15,6 +18,11 @@ const usage = `What a fleet is doing, what it would do, and having it done.
                             rejected; --force lifts the guards
   npm run shoal -- rollback [FLEET] [--to SHA256] [--yes]
                             back to what was live before
+  npm run shoal -- dead-letters [list]
+                            events that were given up, each with its error
+  npm run shoal -- dead-letters redrive [ID]...
+                            hands them, or these, to their functions again
+  npm run shoal -- dead-letters drop ID... | --all [--yes]
 
 A FLEET is needed where there are several. apply and rollback show what would
 happen, ask, and follow it to its end; --yes goes on without asking.
@@ -43,17 +51,19 @@ async function main([name = '', ...words]: string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
+  if (!command && name !== 'dead-letters') {
     process.stderr.write(`${name === '' ? '' : `there is no command ${name}\n\n`}${usage}`);
     return 2;
   }
   try {
-    const options = { ...common, ...command.options };
+    const own = command?.options ?? ({ all: { type: 'boolean' }, yes: { type: 'boolean' } } as const);
+    const options = { ...common, ...own };
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
+    const choice = values as Choice;
+    if (!command) return await deadLetters(letterQueue(placeOf(values)), positionals, choice);
     const [fleet, ...others] = positionals;
     if (others.length > 0) throw new Error(`one fleet at a time, not ${positionals.join(' and ')}`);
     const operator = connect(placeOf(values));
-    const choice = values as Choice;
     return await command.run(operator, await choose(operator, fleet), choice);
   } catch (error) {
     process.stderr.write(`shoal ${name}: ${(error as Error).message}\n`);

@@ -1,17 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import type { PlanFacts } from '../../shared/control/plan-text.ts';
 import type { FleetReport } from '../../shared/control/status.ts';
 import { type Answer, follow } from './follow.ts';
 import type { Operator } from './operator.ts';
-
-/** Options as they were typed. */
-export interface Choice {
-  json?: boolean;
-  set?: string[];
-  force?: boolean;
-  to?: string;
-  yes?: boolean;
-}
+import { agreed, type Choice, refuseWithoutAsking, screen } from './terminal.ts';
 
 interface Command {
   options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>;
@@ -84,11 +75,6 @@ async function carryOut(
   return { ended, report };
 }
 
-/** Standard output is JSON's alone when there is any. */
-function screen({ json }: Choice): NodeJS.WriteStream {
-  return json ? process.stderr : process.stdout;
-}
-
 function answer(report: { text: string }, { json }: Choice): void {
   const text = textOf(report);
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : text);
@@ -97,18 +83,6 @@ function answer(report: { text: string }, { json }: Choice): void {
 function textOf({ text }: { text?: string }): string {
   if (text !== undefined) return text;
   throw new Error('the operator that is deployed is older than this command: npm run deploy');
-}
-
-function refuseWithoutAsking({ yes }: Choice): void {
-  if (!yes && !process.stdin.isTTY) throw new Error('there is no terminal to ask on: --yes goes on without');
-}
-
-async function agreed(choice: Choice, question: string): Promise<boolean> {
-  if (choice.yes) return true;
-  const lines = createInterface({ input: process.stdin, output: screen(choice) });
-  const said = await lines.question(`${question} [y/N] `);
-  lines.close();
-  return /^y(es)?$/i.test(said.trim());
 }
 
 function readEdit(edit: string): [string, string] {

@@ -1,13 +1,17 @@
 import type { Place } from './operator.ts';
 
 /** What AWS's refusals and broken connections mean to whoever typed the command, and what to do about them. */
-export function explain(error: unknown, { prefix, port, region }: Place): string {
-  const functionName = `${prefix}-reconcile`;
+export function explain(
+  error: unknown,
+  { prefix, port, region }: Place,
+  needed = { action: 'lambda:InvokeFunction', resource: `${prefix}-reconcile` },
+): string {
+  const { action, resource } = needed;
   const { name, message, code } = rootOf(error);
   const where = port === undefined ? (region ?? process.env.AWS_REGION ?? 'this region') : 'the local region';
-  if (name === 'ResourceNotFoundException')
-    return `there is no function ${functionName} in ${where}: --stage and --region say which is meant`;
-  if (isDenied(error)) return `not allowed: lambda:InvokeFunction on ${functionName} is needed (${message})`;
+  if (name === 'ResourceNotFoundException' || name === 'QueueDoesNotExist')
+    return `there is no ${action.startsWith('sqs:') ? 'queue' : 'function'} ${resource} in ${where}: --stage and --region say which is meant`;
+  if (isDenied(error)) return `not allowed: ${action} on ${resource} is needed (${message})`;
   if (name === 'CredentialsProviderError')
     return `no AWS credentials: sign in, or set AWS_PROFILE (${message})`;
   if (/ExpiredToken|UnrecognizedClient|InvalidClientToken|Signature/.test(name))

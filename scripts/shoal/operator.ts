@@ -31,20 +31,7 @@ const orderSeconds = 905;
 
 export function connect(place: Place): Operator {
   const functionName = `${place.prefix}-reconcile`;
-  const config = (requestTimeoutSeconds: number, maxAttempts: number) => ({
-    maxAttempts,
-    requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: requestTimeoutSeconds * 1000,
-      throwOnRequestTimeout: true,
-    },
-    ...(place.region !== undefined && { region: place.region }),
-    ...(place.port !== undefined && {
-      endpoint: `http://127.0.0.1:${place.port}`,
-      region: localRegion,
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    }),
-  });
+  const config = (seconds: number, attempts: number) => clientConfig(place, seconds, attempts);
   const invoke = async <Answer>(client: LambdaClient, event: object): Promise<Answer> => {
     const Payload = Buffer.from(JSON.stringify(event));
     const answer = await client
@@ -73,5 +60,23 @@ export function connect(place: Place): Operator {
     },
     ask: (event) => invoke(asking, event),
     order: (event) => invoke(ordering, event),
+  };
+}
+
+/** How any client of the SDK gets to that place. */
+export function clientConfig({ region, port }: Place, requestTimeoutSeconds: number, maxAttempts: number) {
+  return {
+    maxAttempts,
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: requestTimeoutSeconds * 1000,
+      throwOnRequestTimeout: true,
+    },
+    ...(region !== undefined && { region }),
+    ...(port !== undefined && {
+      endpoint: `http://127.0.0.1:${port}`,
+      region: localRegion,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    }),
   };
 }

@@ -208,6 +208,12 @@ export const calls: Record<string, Call[]> = {
     ],
     ['ReceiveMessage', queue, { ...queue, MaxNumberOfMessages: 11 }, 'ValidationException'],
     [
+      'ChangeMessageVisibility',
+      { ...queue, ReceiptHandle: '$ReceiptHandle', VisibilityTimeout: 20 },
+      { ...queue, ReceiptHandle: 'x', VisibilityTimeout: 0 },
+      'ReceiptHandleIsInvalid',
+    ],
+    [
       'DeleteMessage',
       { ...queue, ReceiptHandle: '$ReceiptHandle' },
       { ...queue, ReceiptHandle: 'x' },

@@ -1,0 +1,92 @@
+import type { Message } from '@aws-sdk/client-sqs';
+import { count, utc, wrap } from '../../shared/control/columns.ts';
+
+/**
+ * An event that was given up: by EventBridge, which could not hand it to its function, or by Lambda, when the
+ * function had failed on it to the end.
+ */
+export interface Letter {
+  /** SQS's own. */
+  id: string;
+  /** When it was given up, in milliseconds since the epoch. */
+  at: number;
+  /** The function that it is for; null for a message that is no dead letter of this operator. */
+  function: string | null;
+  event: unknown;
+  /** How it came to be given up. */
+  error: string;
+}
+
+/**
+ * Reads a message of the queue. What it holds was written by others, so nothing in it is taken for granted.
+ *
+ * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+ * https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+ */
+export function readLetter(queued: Message, prefix: string): Letter {
+  const { MessageId: id = '', Body = '', Attributes = {}, MessageAttributes = {} } = queued;
+  const attribute = (name: string) => MessageAttributes[name]?.StringValue ?? '';
+  const letter = { id, at: Number(Attributes.SentTimestamp ?? 0) };
+  const body = parsed(Body);
+  const rule = /:rule\/(.+)$/.exec(attribute('RULE_ARN'))?.[1];
+  const { functionArn, condition, approximateInvokeCount: tries } = object(object(body).requestContext);
+  const name = functionOf(rule === undefined ? text(functionArn) : attribute('TARGET_ARN'), prefix);
+  if (name === null || typeof body !== 'object')
+    return { ...letter, function: null, event: body, error: 'no dead letter of this operator' };
+  if (rule !== undefined) {
+    const reason = attribute('ERROR_MESSAGE') || 'no reason given';
+    const error = `rule ${rule} could not deliver it: ${attribute('ERROR_CODE')}: ${reason}`;
+    return { ...letter, function: name, event: body, error };
+  }
+  const { requestPayload, responsePayload } = object(body);
+  const { errorType, errorMessage } = object(responsePayload);
+  // A process that died or ran out of time begins with the id of its request, which tells nobody anything.
+  const message = text(errorMessage).replace(/^RequestId: \S+ (Error: )?/, '');
+  const failure = [text(errorType), message].filter((part) => part !== '').join(': ');
+  const attempts = typeof tries === 'number' ? ` after ${count(tries, 'attempt')}` : '';
+  const error = `${text(condition) || 'failed'}${attempts}: ${failure || 'no error given'}`;
+  return { ...letter, function: name, event: requestPayload, error };
+}
+
+/** What the event is about, in a line. */
+export function aboutOf(event: unknown): string {
+  const { mode, fleet, detail, 'detail-type': type } = object(event);
+  const { EC2InstanceId, AutoScalingGroupName, LifecycleTransition, name, operation } = object(detail);
+  if (text(EC2InstanceId) !== '') {
+    const isLaunch = text(LifecycleTransition).endsWith('LAUNCHING');
+    return `${isLaunch ? 'launch' : 'termination'} of ${text(EC2InstanceId)} in ${text(AutoScalingGroupName)}`;
+  }
+  if (text(name) !== '') return `${text(operation)} of ${text(name)}`;
+  if (text(mode) !== '') return `${text(mode)} of fleet ${text(fleet)}`;
+  return text(type) === 'Scheduled Event' ? 'the sweep' : text(type) || 'an event of an unknown kind';
+}
+
+/** As many digits of an id as tell messages apart, for people. */
+export const shortId = (id: string): string => id.slice(0, 8);
+
+export function textOf(letter: Letter): string {
+  const { id, at, function: name, event, error } = letter;
+  const what = name === null ? '' : `${name.split('-').at(-1)}: ${aboutOf(event)}`;
+  const head = wrap(`${utc(at)} ${what}`, `${shortId(id)}  `);
+  return [...head, ...wrap(error, ' '.repeat(10), 4), ''].join('\n');
+}
+
+/** A function of this stage, by its name in an ARN; another stage's name has one more hyphen. */
+function functionOf(arn: string, prefix: string): string | null {
+  const name = /:function:([^:]+)/.exec(arn)?.[1] ?? '';
+  return name.startsWith(`${prefix}-`) && !name.slice(prefix.length + 1).includes('-') ? name : null;
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
