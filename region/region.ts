@@ -120,6 +120,7 @@ const fleetParameters = {
   MaxSize: '20',
   DesiredCapacity: '2',
   DeregistrationDelay: '20',
+  RouteTableIds: 'rtb-00000000',
 };
 
 function deploy(

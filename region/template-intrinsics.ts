@@ -93,6 +93,8 @@ function evaluateIntrinsic(name: string, argument: unknown, scope: Scope): unkno
       if (selected === undefined) throw new TemplateError(`Fn::Select cannot select index ${String(index)}`);
       return selected;
     }
+    case 'Fn::Base64':
+      return Buffer.from(String(evaluate(argument, scope))).toString('base64');
     case 'Fn::ImportValue':
       return scope.exported(String(evaluate(argument, scope)));
     default:

@@ -22,6 +22,10 @@ export interface TemplateResource {
 /** A CloudFormation template as it was written; intrinsics are in their long form. */
 export interface Template {
   Parameters?: Record<string, TemplateParameter>;
+  Rules?: Record<
+    string,
+    { RuleCondition?: unknown; Assertions: { Assert: unknown; AssertDescription?: string }[] }
+  >;
   Conditions?: Record<string, unknown>;
   Resources: Record<string, TemplateResource>;
   Outputs?: Record<
@@ -30,9 +34,11 @@ export interface Template {
   >;
 }
 
-const SECTIONS = ['AWSTemplateFormatVersion', 'Description', 'Metadata', 'Parameters', 'Rules'].concat(
-  ['Conditions', 'Resources', 'Outputs'], // Rules are checked by the console and deploy alone.
-);
+const SECTIONS = ['AWSTemplateFormatVersion', 'Description', 'Metadata', 'Parameters', 'Rules'].concat([
+  'Conditions',
+  'Resources',
+  'Outputs',
+]);
 const RESOURCE_ATTRIBUTES = ['Type', 'Properties', 'Condition', 'DependsOn', 'Metadata'].concat(
   ['DeletionPolicy', 'UpdateReplacePolicy', 'UpdatePolicy'], // Recorded: the region replaces no resource.
 );
@@ -84,6 +90,24 @@ export function resolveParameters(
       return [name, /List/.test(stored?.[1] ?? parameter.Type) ? splitList(value) : value];
     }),
   );
+}
+
+/** @throws TemplateError with the words of each assertion that these parameters don't meet. */
+export function checkRules({ Rules = {} }: Template, scope: Omit<Scope, 'condition'>): void {
+  const own: Scope = {
+    ...scope,
+    condition: (name) => {
+      throw new TemplateError(`Rules can't refer to the condition ${name}`);
+    },
+  };
+  const broken = Object.entries(Rules)
+    .filter(([, { RuleCondition }]) => RuleCondition === undefined || isTrue(RuleCondition, own))
+    .flatMap(([name, { Assertions }]) =>
+      Assertions.filter(({ Assert }) => !isTrue(Assert, own)).map(
+        ({ AssertDescription }) => AssertDescription ?? name,
+      ),
+    );
+  if (broken.length > 0) throw new TemplateError(`Template validation error: ${broken.join('; ')}`);
 }
 
 /** Which of the template's conditions hold. */

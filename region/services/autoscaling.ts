@@ -9,11 +9,13 @@ import { invalid } from './lifecycle.ts';
 import { lifecycleHookOperations } from './lifecycle-hooks.ts';
 import { isActive, isPooled } from './members.ts';
 import { standbyOperations } from './standby.ts';
-import { warmPoolOperations } from './warm-pool.ts';
+import { putWarmPool, warmPoolOperations } from './warm-pool.ts';
 
 export interface AutoScaling {
   service: Service;
   createGroup(spec: GroupSpec): Group;
+  /** As the operation PutWarmPool does. */
+  putWarmPool(input: Partial<model.PutWarmPoolType>): void;
   /** Scales in to nothing first, through the terminate hooks, then removes the group. */
   deleteGroup(name: string): void;
   group(name: string): Group | undefined;
@@ -41,6 +43,7 @@ export function createAutoScaling(context: Context): AutoScaling {
     },
     createGroup: (spec) => groups.create(spec),
     group: (name) => groups.all.get(name),
+    putWarmPool: (input) => putWarmPool(groups, input),
     rebalance: (name) => groups.rebalance(groups.find(name)),
     deleteGroup(name) {
       const group = groups.all.get(name);

@@ -4,6 +4,7 @@ import type { World } from '../world.ts';
 import type { Hook, Result, Transition } from './lifecycle.ts';
 import { kind, type Properties } from './stack-kind.ts';
 import type { ResourceKind } from './stacks.ts';
+import { canonicalHostedZoneId } from './targets-described.ts';
 
 /** Auto Scaling groups and load balancers. Subnets are plain names, each taken to be in a zone of its own. */
 export function fleetKinds({ autoscaling, targets }: World): Record<string, ResourceKind> {
@@ -17,12 +18,14 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
   return {
     'AWS::AutoScaling::AutoScalingGroup': kind(
       // TargetGroupARNs is left out on purpose: the region doesn't register a group's instances by itself.
-      'AutoScalingGroupName VPCZoneIdentifier MinSize MaxSize DesiredCapacity HealthCheckType HealthCheckGracePeriod LaunchTemplate LifecycleHookSpecificationList InstanceLifecyclePolicy Tags',
+      // Which types a mixed group has, and which of them are Spot, makes no difference to the region's hosts.
+      'AutoScalingGroupName VPCZoneIdentifier MinSize MaxSize DesiredCapacity HealthCheckType HealthCheckGracePeriod LaunchTemplate MixedInstancesPolicy CapacityRebalance LifecycleHookSpecificationList InstanceLifecyclePolicy Tags',
       (p, { generatedName }) => {
         const name = p.AutoScalingGroupName ?? generatedName;
         if ((p.HealthCheckType ?? 'EC2') !== 'EC2')
           throw new TemplateError(`HealthCheckType ${p.HealthCheckType}`);
-        const { LaunchTemplateId: id, LaunchTemplateName, Version } = p.LaunchTemplate ?? {};
+        const mixed = p.MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification;
+        const { LaunchTemplateId: id, LaunchTemplateName, Version } = p.LaunchTemplate ?? mixed ?? {};
         if (!id) throw new TemplateError('the region needs LaunchTemplate.LaunchTemplateId');
         autoscaling.createGroup({
           name,
@@ -44,6 +47,19 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
         return { id: name };
       },
     ),
+    'AWS::AutoScaling::WarmPool': kind(
+      'AutoScalingGroupName MinSize MaxGroupPreparedCapacity PoolState InstanceReusePolicy',
+      (p) => {
+        autoscaling.putWarmPool({
+          ...p,
+          MinSize: Number(p.MinSize ?? 0),
+          ...(p.MaxGroupPreparedCapacity !== undefined && {
+            MaxGroupPreparedCapacity: Number(p.MaxGroupPreparedCapacity),
+          }),
+        });
+        return { id: p.AutoScalingGroupName };
+      },
+    ),
     'AWS::ElasticLoadBalancingV2::LoadBalancer': kind(
       'Name Type Scheme Subnets SecurityGroups LoadBalancerAttributes Tags',
       (p, { generatedName }) => {
@@ -61,6 +77,7 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
           DNSName: dnsName,
           LoadBalancerName: name,
           LoadBalancerFullName: arn.split('loadbalancer/')[1],
+          CanonicalHostedZoneID: canonicalHostedZoneId,
         };
       },
     ),
@@ -98,21 +115,29 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
         };
       },
     ),
-    'AWS::ElasticLoadBalancingV2::Listener': kind('LoadBalancerArn Protocol Port DefaultActions', (p) => {
-      const [action, ...others] = p.DefaultActions;
-      if (p.Protocol !== 'TCP' || action?.Type !== 'forward' || others.length > 0 || !action.TargetGroupArn) {
-        throw new TemplateError(
-          'only TCP listeners that forward to one target group are known to the region',
-        );
-      }
-      const { arn } = targets.createListener({
-        loadBalancerArn: p.LoadBalancerArn,
-        port: Number(p.Port),
-        targetGroupArn: action.TargetGroupArn,
-        tags: {},
-      });
-      return { id: arn, ListenerArn: arn };
-    }),
+    'AWS::ElasticLoadBalancingV2::Listener': kind(
+      'LoadBalancerArn Protocol Port DefaultActions ListenerAttributes',
+      (p) => {
+        const [action, ...others] = p.DefaultActions;
+        if (
+          p.Protocol !== 'TCP' ||
+          action?.Type !== 'forward' ||
+          others.length > 0 ||
+          !action.TargetGroupArn
+        ) {
+          throw new TemplateError(
+            'only TCP listeners that forward to one target group are known to the region',
+          );
+        }
+        const { arn } = targets.createListener({
+          loadBalancerArn: p.LoadBalancerArn,
+          port: Number(p.Port),
+          targetGroupArn: action.TargetGroupArn,
+          tags: {},
+        });
+        return { id: arn, ListenerArn: arn };
+      },
+    ),
   };
 }
 

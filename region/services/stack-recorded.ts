@@ -24,6 +24,17 @@ export function recordedKinds(ids: { hex(digits: number): string }): Record<stri
       const id = `sg-${ids.hex(17)}`;
       return { id, GroupId: id, VpcId };
     }),
+    'AWS::EC2::SecurityGroupIngress': named('', () => ({ id: `sgr-${ids.hex(17)}` })),
+    'AWS::EC2::PrefixList': named('', () => {
+      const id = `pl-${ids.hex(17)}`;
+      return { id, PrefixListId: id };
+    }),
+    'AWS::EC2::VPCEndpoint': named('', () => ({ id: `vpce-${ids.hex(17)}` })),
+    'AWS::AutoScaling::ScalingPolicy': named('', (name) => ({
+      id: arn('autoscaling', `scalingPolicy:${name}`),
+    })),
+    'AWS::Route53::RecordSet': named('Name', () => ({})),
+    'AWS::Logs::MetricFilter': named('FilterName', () => ({})),
   };
 }
 

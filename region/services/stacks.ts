@@ -4,6 +4,7 @@ import { page } from '../pages.ts';
 import type { Clock } from '../ports.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
 import {
+  checkRules,
   creationOrder,
   evaluateOutputs,
   resolveConditions,
@@ -90,6 +91,7 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
       resources: new Map(),
     };
     const scope = scopeOf(stack, [...stacks.values()]);
+    checkRules(template, scope);
     const conditions = resolveConditions(template, scope);
     const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
     for (const logicalId of creationOrder(template, conditions)) {
@@ -115,6 +117,7 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
     const { template, resources } = stack;
     stack.parameters = resolveParameters(template, given, storedImage);
     const scope = scopeOf(stack, [...stacks.values()]);
+    checkRules(template, scope);
     const conditions = resolveConditions(template, scope);
     const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
     for (const [logicalId, resource] of resources) {
@@ -191,9 +194,10 @@ function holds(conditions: Record<string, boolean>, name: string): boolean {
   return value;
 }
 
-/** AWS publishes its images as parameters; any of them stands for the one image of the region's hosts. */
+/** AWS publishes its images as parameters; the region has one image an architecture. */
 function storedImage(parameterName: string): string {
-  if (parameterName.startsWith('/aws/service/')) return 'ami-00000000000000000';
+  if (parameterName.startsWith('/aws/service/'))
+    return `ami-0000000000000000${parameterName.endsWith('x86_64') ? 1 : 0}`;
   throw new TemplateError(`Parameter ${parameterName} is none of AWS's public ones`);
 }
 

@@ -2,6 +2,9 @@ import type * as model from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Listener, LoadBalancer } from './balancing.ts';
 import type { Target, TargetGroup } from './health.ts';
 
+/** Of the region's network load balancers, for names in Route 53. */
+export const canonicalHostedZoneId = 'Z31USIVHYNEOWT';
+
 const reasons: Record<string, string> = {
   'Elb.RegistrationInProgress': 'Target registration is in progress',
   'Elb.InitialHealthChecking': 'Initial health checks in progress',
@@ -54,7 +57,7 @@ export const describeLoadBalancer = (balancer: LoadBalancer): model.LoadBalancer
   LoadBalancerArn: balancer.arn,
   LoadBalancerName: balancer.name,
   DNSName: balancer.dnsName,
-  CanonicalHostedZoneId: 'Z31USIVHYNEOWT',
+  CanonicalHostedZoneId: canonicalHostedZoneId,
   CreatedTime: new Date(balancer.createdAt),
   Scheme: 'internal',
   VpcId: balancer.vpcId,

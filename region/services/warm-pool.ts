@@ -22,20 +22,22 @@ export function missingFromPool({ pool, maxSize, desiredCapacity }: Group, size:
   return Math.max(pool.minSize, (pool.maxPrepared ?? maxSize) - desiredCapacity) - size;
 }
 
+export function putWarmPool(groups: Groups, input: Partial<model.PutWarmPoolType>): void {
+  const group = groups.find(input.AutoScalingGroupName!);
+  const { pool } = group;
+  const prepared = input.MaxGroupPreparedCapacity ?? pool?.maxPrepared;
+  group.pool = {
+    minSize: input.MinSize ?? pool?.minSize ?? 0,
+    maxPrepared: prepared === -1 ? undefined : prepared,
+    state: (input.PoolState as WarmPool['state'] | undefined) ?? pool?.state ?? 'Stopped',
+    reuse: input.InstanceReusePolicy?.ReuseOnScaleIn ?? pool?.reuse ?? false,
+    deleting: false,
+  };
+  groups.balanceSoon(group);
+}
+
 export const warmPoolOperations = (groups: Groups): Service['operations'] => ({
-  PutWarmPool(input: model.PutWarmPoolType) {
-    const group = groups.find(input.AutoScalingGroupName!);
-    const { pool } = group;
-    const prepared = input.MaxGroupPreparedCapacity ?? pool?.maxPrepared;
-    group.pool = {
-      minSize: input.MinSize ?? pool?.minSize ?? 0,
-      maxPrepared: prepared === -1 ? undefined : prepared,
-      state: (input.PoolState as WarmPool['state'] | undefined) ?? pool?.state ?? 'Stopped',
-      reuse: input.InstanceReusePolicy?.ReuseOnScaleIn ?? pool?.reuse ?? false,
-      deleting: false,
-    };
-    groups.balanceSoon(group);
-  },
+  PutWarmPool: (input: model.PutWarmPoolType) => putWarmPool(groups, input),
   DescribeWarmPool({ AutoScalingGroupName: name, MaxRecords: size = 50, NextToken: token }) {
     const group = groups.find(name);
     const { items, next } = page(group.members.filter(isPooled), token, size, 'InvalidNextToken');

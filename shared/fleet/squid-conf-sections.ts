@@ -68,18 +68,21 @@ function rules(settings: Settings): string[] {
   const allowsSources = settings.allowedCidrs.length > 0;
   const refusesPrivate = refusedPrivate(settings.privateDestinations).length > 0;
   return [
+    '# The access log says by which of these a request was refused: by the parameter that lets it through, if one does.',
+    ...refusals.map((rule) => `acl by_${rule.replaceAll('-', '_')} annotate_transaction rule=${rule}`),
     'http_access allow localhost manager',
-    'http_access deny manager',
+    refuse('manager', 'always'),
     'http_access deny localhost generation',
     '# First of all by source, so that a stranger costs no look-up. The host proves itself from localhost.',
-    `http_access deny ${allowsSources ? '!allowed_src ' : ''}!localhost`,
-    settings.allowedPorts.some((port) => port !== 80)
-      ? 'http_access deny CONNECT !tls_port'
-      : 'http_access deny CONNECT',
-    'http_access deny !web_port',
-    'http_access deny refused_always',
-    'http_access deny refused_host',
-    ...(refusesPrivate ? ['http_access deny refused_private'] : []),
+    refuse(`${allowsSources ? '!allowed_src ' : ''}!localhost`, 'allowed-cidrs'),
+    refuse(
+      settings.allowedPorts.some((port) => port !== 80) ? 'CONNECT !tls_port' : 'CONNECT',
+      'allowed-ports',
+    ),
+    refuse('!web_port', 'allowed-ports'),
+    refuse('refused_always', 'always'),
+    refuse('refused_host', 'always'),
+    ...(refusesPrivate ? [refuse('refused_private', 'private-destinations')] : []),
     ...domainRules(settings),
     'http_access allow localhost',
     ...(allowsSources ? ['http_access allow allowed_src'] : []),
@@ -88,13 +91,26 @@ function rules(settings: Settings): string[] {
   ];
 }
 
+const refusals = [
+  'allowed-cidrs',
+  'allowed-ports',
+  'allowed-domains',
+  'private-destinations',
+  'always',
+] as const;
+
+/** An annotation always matches, and comes last, so that only what is refused gets it. */
+function refuse(what: string, rule: (typeof refusals)[number]): string {
+  return `http_access deny ${what} by_${rule.replaceAll('-', '_')}`;
+}
+
 function domainRules(settings: Settings): string[] {
   if (settings.allowedDomains === 'any') return [];
-  if (settings.domainsMode === 'enforce') return ['http_access deny !allowed_dst'];
+  const enforced = refuse('!allowed_dst', 'allowed-domains');
+  if (settings.domainsMode === 'enforce') return [enforced];
   return [
-    '# domains-mode report: this rule never matches (!all), but on its way there notes the request for the log.',
-    'acl note_would_refuse annotate_transaction would-refuse=allowed-domains',
-    'http_access deny !allowed_dst note_would_refuse !all',
+    '# domains-mode report: this never matches (!all), but the log has its rule by then.',
+    `${enforced} !all`,
   ];
 }
 
@@ -127,8 +143,8 @@ function logging(settings: Settings): string[] {
   const own = settings.extraDirectives.filter((line) => directiveName(line) === 'access_log');
   const logs = own.length > 0 ? own : ['access_log stdio:/var/log/squid/access.log'];
   return [
-    "# Squid's own format, and last what domains-mode report would have refused.",
-    'logformat shoal %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt %{would-refuse}note',
+    "# Squid's own format, and last the rule that refused the request, or would have in domains-mode report.",
+    'logformat shoal %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt %{rule}note',
     '# stdio needs no helper process.',
     ...logs.map((line) => (/ stdio:\S+ \S/.test(line) ? line : `${line} shoal`)),
     '',

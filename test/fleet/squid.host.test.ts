@@ -145,7 +145,42 @@ describe('destinations', () => {
     expect(noteOf('/kept')).toBe('-');
     expect(noteOf('/passed')).toBe('allowed-domains');
     expect(noteOf('CONNECT other.org:443')).toBe('allowed-domains');
-    expect(noteOf('/refused')).toBe('-');
+    expect(noteOf('/refused')).toBe('always');
+  });
+
+  test('logs who was refused what by which rule', async () => {
+    await load({ 'allowed-cidrs': '10.1.0.0/16', 'allowed-domains': '.example.com' });
+    const asked = [
+      { from, url: 'http://www.example.com/served', rule: '-' },
+      { from: '10.2.0.1', url: 'http://www.example.com/stranger', rule: 'allowed-cidrs' },
+      { from, url: 'www.example.com:22', method: 'CONNECT', rule: 'allowed-ports' },
+      { from, url: 'http://www.example.com:22/port', rule: 'allowed-ports' },
+      { from, url: 'http://127.0.0.1/loopback', rule: 'always' },
+      { from, url: 'http://203.0.113.5/host', rule: 'always' },
+      { from, url: 'http://10.7.0.1/private', rule: 'private-destinations' },
+      { from, url: 'http://other.org/domain', rule: 'allowed-domains' },
+      { from, url: 'http://shoal:3128/squid-internal-mgr/menu', rule: 'always' },
+    ];
+    await ask(asked);
+    const lines = await vi.waitFor(async () => {
+      const log = (await bed.request({ log: '/var/log/squid/access.log' })).lines!;
+      for (const { url } of asked) expect(log.join('\n')).toContain(` ${url} `);
+      return log;
+    }, 10_000);
+    for (const { from: client, url, method = 'GET', rule } of asked) {
+      const fields = lines
+        .findLast((line) => line.includes(` ${url} `))!
+        .split(' ')
+        .filter(Boolean);
+      const [, , address, result, , verb] = fields;
+      const served = rule === '-';
+      expect([address, verb, result?.startsWith('TCP_DENIED/403'), fields.at(-1)], url).toEqual([
+        client,
+        method,
+        !served,
+        rule,
+      ]);
+    }
   });
 
   test('refuses loopback, metadata, the host and other private networks', async () => {

@@ -70,7 +70,7 @@ describe.concurrent('a wrong file', () => {
     ],
     [
       'lets metadata through',
-      edited(better, (file) => file.replace('http_access deny refused_always\n', '')),
+      edited(better, (file) => file.replace('http_access deny refused_always by_always\n', '')),
       {},
       'trial',
       /metadata/,
