@@ -1,6 +1,7 @@
 /** `npm run shoal`: the operator at a terminal. It judges nothing itself: what the operator answers decides. */
 import { parseArgs } from 'node:util';
 import { defaultPort } from '../../region/state.ts';
+import { plain } from '../../shared/fleet/plain.ts';
 import { type Choice, commands } from './commands.ts';
 import { connect, type Operator } from './operator.ts';
 
@@ -56,7 +57,7 @@ async function main([name = '', ...words]: string[]): Promise<number> {
     const choice = values as Choice;
     return await command.run(operator, await choose(operator, fleet), choice);
   } catch (error) {
-    process.stderr.write(`shoal ${name}: ${(error as Error).message}\n`);
+    process.stderr.write(`shoal ${name}: ${plain((error as Error).message)}\n`);
     return 2;
   }
 }
