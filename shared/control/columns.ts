@@ -11,7 +11,9 @@ export function wrap(text: string, start = '', most = Number.POSITIVE_INFINITY):
   const room = new RegExp(`.{1,${columns - start.length}}`, 'gu');
   const lines: string[] = [];
   let line = '';
-  for (const word of plain(text).split(/\s+/).flatMap((whole) => whole.match(room) ?? [])) {
+  for (const word of plain(text)
+    .split(/\s+/)
+    .flatMap((whole) => whole.match(room) ?? [])) {
     const joined = line === '' ? word : `${line} ${word}`;
     if (start.length + joined.length <= columns) line = joined;
     else {

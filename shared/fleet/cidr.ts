@@ -14,7 +14,9 @@ export function readNetwork(text: string): NetworkReading {
   // An IPv6 zone (`fe80::1%eth0`) is an address to isIP, but no part of a network.
   const version = address.includes('%') ? 0 : isIP(address);
   if (version !== 4 && version !== 6) {
-    return { problem: `${shown(text)} is no network: expected an address and a prefix length, like 10.1.0.0/16` };
+    return {
+      problem: `${shown(text)} is no network: expected an address and a prefix length, like 10.1.0.0/16`,
+    };
   }
   const bits = version === 4 ? 32 : 128;
   if (prefix === undefined) {
@@ -23,7 +25,9 @@ export function readNetwork(text: string): NetworkReading {
     };
   }
   if (rest.length > 0 || !/^(0|[1-9][0-9]{0,2})$/.test(prefix) || Number(prefix) > bits) {
-    return { problem: `${shown(text)} has no valid prefix length: expected a whole number from 0 to ${bits}` };
+    return {
+      problem: `${shown(text)} has no valid prefix length: expected a whole number from 0 to ${bits}`,
+    };
   }
   const network = normalizeCidr(text);
   if (parseCidr(address).start !== parseCidr(network).start) {

@@ -11,9 +11,9 @@ export function plain(text: string): string {
 
 /** JSON in which those are escapes: JSON itself asks that of the first 32 alone. */
 export function plainJson(value: unknown, space?: number): string {
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value, null, space).replace(unseen, (found) =>
-    found === '\n' ? found : found.split('').map(escape).join(''),
+    found === '\n' ? found : found.split('').map(escaped).join(''),
   );
 }
 

@@ -104,5 +104,8 @@ export function parseReport(stdout: string): HostReport | string {
   const parsed = v.safeParse(Report, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  return plain(`the host's report has a wrong ${v.getDotPath(issue) ?? 'shape'}: ${issue.message}`).slice(0, 400);
+  return plain(`the host's report has a wrong ${v.getDotPath(issue) ?? 'shape'}: ${issue.message}`).slice(
+    0,
+    400,
+  );
 }

@@ -22,7 +22,7 @@ const pieces = [
   '\\',
   '\\\n',
   '$(id)',
-  '${IFS}',
+  '$IFS',
   ';id;',
   '|',
   '&&',
@@ -56,7 +56,7 @@ export function spoilt(good: string) {
 
 /** What a terminal or a log obeys instead of showing it, written down here for itself. */
 export function obeyed(text: string): string[] {
-  return [...text].filter((character) => {
+  return Array.from(text).filter((character) => {
     const code = character.codePointAt(0) ?? 0;
     const controls = code < 0x20 || (code >= 0x7f && code < 0xa0);
     const bidirectional =

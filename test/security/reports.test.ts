@@ -23,7 +23,12 @@ const reports = fc.oneof(
   fc
     .dictionary(
       fc.constantFrom(...Object.keys(honest)),
-      fc.oneof(hostile, hostile.map((one) => [one, one]), fc.double(), fc.constant(null)),
+      fc.oneof(
+        hostile,
+        hostile.map((one) => [one, one]),
+        fc.double(),
+        fc.constant(null),
+      ),
     )
     .map((changes) => JSON.stringify({ ...honest, ...changes })),
   hostile.map((word) => JSON.stringify({ ...honest, reason: word, phase: word, clients: [word] })),
