@@ -1,6 +1,7 @@
 /** `npm run shoal`: the operator at a terminal. It judges nothing itself: what the operator answers decides. */
 import { parseArgs } from 'node:util';
 import { defaultPort } from '../../region/state.ts';
+import { plain } from '../../shared/fleet/plain.ts';
 import { commands } from './commands.ts';
 import { deadLetters } from './dead-letters.ts';
 import { letterQueue } from './letter-queue.ts';
@@ -66,7 +67,7 @@ async function main([name = '', ...words]: string[]): Promise<number> {
     const operator = connect(placeOf(values));
     return await command.run(operator, await choose(operator, fleet), choice);
   } catch (error) {
-    process.stderr.write(`shoal ${name}: ${(error as Error).message}\n`);
+    process.stderr.write(`shoal ${name}: ${plain((error as Error).message)}\n`);
     return 2;
   }
 }

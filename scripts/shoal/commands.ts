@@ -1,5 +1,6 @@
 import type { PlanFacts } from '../../shared/control/plan-text.ts';
 import type { FleetReport } from '../../shared/control/status.ts';
+import { plain, plainJson } from '../../shared/fleet/plain.ts';
 import { type Answer, follow } from './follow.ts';
 import type { Operator } from './operator.ts';
 import { agreed, type Choice, refuseWithoutAsking, screen } from './terminal.ts';
@@ -69,7 +70,7 @@ async function carryOut(
   const people = screen(choice);
   people.write('Ctrl-C ends the following, and not what is followed.\n');
   const { ended, report } = await follow(operator, order, people);
-  if (!report.says.startsWith(ended.says)) people.write(`${ended.says}\n`);
+  if (!report.says.startsWith(ended.says)) people.write(`${plain(ended.says)}\n`);
   people.write('\n');
   answer(report, choice);
   return { ended, report };
@@ -77,7 +78,7 @@ async function carryOut(
 
 function answer(report: { text: string }, { json }: Choice): void {
   const text = textOf(report);
-  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : text);
+  process.stdout.write(json ? `${plainJson(report, 2)}\n` : text);
 }
 
 function textOf({ text }: { text?: string }): string {

@@ -1,5 +1,6 @@
 import { count, cut } from '../../shared/control/columns.ts';
 import type { FleetReport } from '../../shared/control/status.ts';
+import { plain } from '../../shared/fleet/plain.ts';
 
 /** Shows a rollout by its waves: a line for each change; on a terminal the newest line changes in place. */
 export function createProgress(stream: NodeJS.WritableStream & { isTTY?: boolean }) {
@@ -8,7 +9,7 @@ export function createProgress(stream: NodeJS.WritableStream & { isTTY?: boolean
   let open: string | null = null;
 
   function tell(wave: string, text: string): void {
-    const line = cut(`${String(Math.round((Date.now() - began) / 1000)).padStart(5)} s  ${text}`);
+    const line = cut(`${String(Math.round((Date.now() - began) / 1000)).padStart(5)} s  ${plain(text)}`);
     if (!stream.isTTY) stream.write(`${line}\n`);
     else stream.write(`${open === null ? '' : open === wave ? '\r\u001b[K' : '\n'}${line}`);
     told.set(wave, text);

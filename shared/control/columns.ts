@@ -1,16 +1,19 @@
+import { plain } from '../fleet/plain.ts';
+
 /** Texts for people, at a terminal of 80 columns. */
 export const columns = 80;
 
 /**
  * Breaks a text between words, and a word that no line has room for. The first line begins with `start`, the
- * others are as far in; beyond `most` lines the last one says that there is more. Control characters, which a
- * host or a parameter may hold, are left out.
+ * others are as far in; beyond `most` lines the last one says that there is more.
  */
 export function wrap(text: string, start = '', most = Number.POSITIVE_INFINITY): string[] {
   const room = new RegExp(`.{1,${columns - start.length}}`, 'gu');
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/[\s\p{Cc}]+/u).flatMap((whole) => whole.match(room) ?? [])) {
+  for (const word of plain(text)
+    .split(/\s+/)
+    .flatMap((whole) => whole.match(room) ?? [])) {
     const joined = line === '' ? word : `${line} ${word}`;
     if (start.length + joined.length <= columns) line = joined;
     else {
@@ -23,6 +26,14 @@ export function wrap(text: string, start = '', most = Number.POSITIVE_INFINITY):
   const last = kept.length - 1;
   if (lines.length > most) kept[last] = cut(`${kept[last]} …`, columns - start.length);
   return kept.map((it, index) => (index === 0 ? start : ' '.repeat(start.length)) + it);
+}
+
+/** Sections with an empty line between them. Nothing in them can move the cursor: they hold others' words. */
+export function screen(sections: string[][]): string {
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.map(plain).join('\n')}\n`)
+    .join('\n');
 }
 
 /** Columns as wide as their widest entry, two spaces apart. */

@@ -1,6 +1,6 @@
 import type { Wave } from '../decisions/waves.ts';
 import type { Mistake } from '../fleet/settings.ts';
-import { count, cut, firstOf, wrap } from './columns.ts';
+import { count, cut, firstOf, screen, wrap } from './columns.ts';
 import type { CutOff } from './cut-off.ts';
 import { list, mistakeText, shoalCommand, waveLines } from './status-text.ts';
 
@@ -42,10 +42,7 @@ export function planText(plan: PlanFacts, prefix: string): string {
     list('besides:', others(plan)),
     diff === '' ? [] : ['from what runs to what the parameters ask for:', ...diffLines(diff)],
   ];
-  return sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n');
+  return screen(sections);
 }
 
 function headline({ says, mistakes, refused, waves, diff }: PlanFacts): string {

@@ -1,6 +1,6 @@
 import { allWell, short } from '../decisions/fleet.ts';
 import type { Wave } from '../decisions/waves.ts';
-import { columns, count, cut, firstOf, table, utc, wrap } from './columns.ts';
+import { columns, count, cut, firstOf, screen, table, utc, wrap } from './columns.ts';
 import type { FleetReport, InstanceReport } from './status.ts';
 
 /** More instances than this are counted, and only those with something wrong are named. */
@@ -32,10 +32,7 @@ export function statusText(report: Facts, says: string, prefix: string): string 
       tunnels(report),
     ),
   ];
-  return sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => `${lines.join('\n')}\n`)
-    .join('\n');
+  return screen(sections);
 }
 
 function headline({ well, since, live, instances, ...report }: Facts, says: string): string[] {

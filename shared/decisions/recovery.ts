@@ -40,13 +40,17 @@ export function mostProven(instances: Instance[]): string | null {
   return most?.[0] ?? null;
 }
 
-/** A state that was put back by hand may be older than what hosts have accepted: they would refuse its intents. */
-export function runsAhead({ scope, instances, state }: Observed, { epoch }: Status): boolean {
+/**
+ * A state that was put back by hand may be older than what hosts have accepted: they would refuse its intents. An
+ * epoch is a time that has been, so a host that claims a later one is no witness.
+ */
+export function runsAhead({ scope, instances, state, now }: Observed, { epoch }: Status): boolean {
   if (scope.kind !== 'fleet') return false;
   return instances.some(({ host }) => {
     const intent = host.kind === 'reported' ? host.report.intent : null;
     if (!intent) return false;
     const [itsEpoch = 0, itsVersion = 0] = intent.split('.').map(Number);
+    if (itsEpoch > now) return false;
     return itsEpoch > epoch || (itsEpoch === epoch && itsVersion > state.version);
   });
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { containsCidr, excludeCidr, mergeCidr, normalizeCidr, parseCidr } from 'cidr-tools';
+import { shown } from './plain.ts';
 
 /** A network in canonical form, or what is wrong with how it was written. */
 export type NetworkReading = { network: string; version: 4 | 6 } | { problem: string };
@@ -9,25 +10,28 @@ export type NetworkReading = { network: string; version: 4 | 6 } | { problem: st
  * `10.1/16` or octal, so nothing reaches them that `isIP` has not accepted.
  */
 export function readNetwork(text: string): NetworkReading {
-  const shown = JSON.stringify(text.slice(0, 80));
   const [address = '', prefix, ...rest] = text.split('/');
   // An IPv6 zone (`fe80::1%eth0`) is an address to isIP, but no part of a network.
   const version = address.includes('%') ? 0 : isIP(address);
   if (version !== 4 && version !== 6) {
-    return { problem: `${shown} is no network: expected an address and a prefix length, like 10.1.0.0/16` };
+    return {
+      problem: `${shown(text)} is no network: expected an address and a prefix length, like 10.1.0.0/16`,
+    };
   }
   const bits = version === 4 ? 32 : 128;
   if (prefix === undefined) {
     return {
-      problem: `${shown} has no prefix length: write ${address}/${bits} if this one address is meant`,
+      problem: `${shown(text)} has no prefix length: write ${address}/${bits} if this one address is meant`,
     };
   }
   if (rest.length > 0 || !/^(0|[1-9][0-9]{0,2})$/.test(prefix) || Number(prefix) > bits) {
-    return { problem: `${shown} has no valid prefix length: expected a whole number from 0 to ${bits}` };
+    return {
+      problem: `${shown(text)} has no valid prefix length: expected a whole number from 0 to ${bits}`,
+    };
   }
   const network = normalizeCidr(text);
   if (parseCidr(address).start !== parseCidr(network).start) {
-    return { problem: `${shown} has host bits set: the network it lies in is ${network}` };
+    return { problem: `${shown(text)} has host bits set: the network it lies in is ${network}` };
   }
   return { network, version };
 }

@@ -1,4 +1,5 @@
 import { domainToASCII } from 'node:url';
+import { shown } from './plain.ts';
 
 /** A domain as squid.conf takes it, or what is wrong with how it was written. */
 export type DomainReading = { domain: string } | { problem: string };
@@ -7,7 +8,7 @@ export type DomainReading = { domain: string } | { problem: string };
 export function readDomain(text: string): DomainReading {
   const domain = text.toLowerCase();
   if (isDomain(domain)) return { domain };
-  const problem = `${JSON.stringify(text.slice(0, 80))} is no domain (a URL, port, address or wildcard isn't either)`;
+  const problem = `${shown(text)} is no domain (a URL, port, address or wildcard isn't either)`;
   const meant = withoutDecoration(domain);
   const expected = isDomain(meant) ? meant : 'example.com, or .example.com for it and all below it';
   return { problem: `${problem}: expected ${expected}` };

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { nearest } from './nearest.ts';
-import { type Reader, shown } from './values.ts';
+import { shown } from './plain.ts';
+import type { Reader } from './values.ts';
 
 interface Shape {
   form: RegExp;

@@ -2,6 +2,7 @@ import { mergeNetworks } from './cidr.ts';
 import { domainsCover, mergeDomains } from './domains.ts';
 import { extraDirectives } from './extra-directives.ts';
 import { nearest } from './nearest.ts';
+import { shown } from './plain.ts';
 import { defaultRollout, rollout } from './rollout.ts';
 import type { Mistake, Parameter, Settings } from './settings.ts';
 import { renderConfig, tooLarge } from './squid-conf.ts';
@@ -14,7 +15,6 @@ import {
   probeUrl,
   proxyPort,
   type Reader,
-  shown,
   targetGroupArn,
 } from './values.ts';
 

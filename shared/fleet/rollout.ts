@@ -1,6 +1,7 @@
 import { nearest } from './nearest.ts';
+import { shown } from './plain.ts';
 import type { Settings, Share } from './settings.ts';
-import { type Reader, shown } from './values.ts';
+import type { Reader } from './values.ts';
 
 type Rollout = Settings['rollout'];
 
@@ -34,14 +35,14 @@ export const rollout: Reader<Rollout> = (text, problem) => {
     seen.add(key);
     if (key === 'soak') {
       if (isWhole(value) && Number(value) <= soakSecondsMax) result.soakSeconds = Number(value);
-      else problem(`soak=${value} isn't taken: expected whole seconds from 0 to ${soakSecondsMax}`);
+      else problem(`${shown(item)} isn't taken: expected whole seconds from 0 to ${soakSecondsMax}`);
       continue;
     }
     const share = readShare(value);
     const least = key === 'wave' ? 1 : 0;
     if (share !== null && ('count' in share ? share.count : share.percent) >= least) result[key] = share;
     else
-      problem(`${key}=${value} isn't taken: expected a number of instances or 1% to 100%, at least ${least}`);
+      problem(`${shown(item)} isn't taken: expected a number of instances or 1% to 100%, at least ${least}`);
   }
   if (items.every((part) => part === '')) problem(`holds no entry: expected some of ${keys.join(', ')}`);
   return result;

@@ -1,6 +1,7 @@
 import { mergeNetworks, readNetwork } from './cidr.ts';
 import { privateDestinationProblem } from './destinations.ts';
 import { mergeDomains, readDomain } from './domains.ts';
+import { shown } from './plain.ts';
 
 /**
  * Reads one parameter's value, already trimmed. Says every problem it finds and returns what it could read; the
@@ -87,11 +88,6 @@ export const targetGroupArn: Reader<string> = (text, problem) => {
   }
   return text;
 };
-
-/** A value as a mistake shows it: quoted, escaped, of bounded length. */
-export function shown(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-}
 
 /** Reads items that commas, blanks or newlines separate. `word`, on its own, stands for an empty list. */
 function readList<T>(

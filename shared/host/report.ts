@@ -1,4 +1,19 @@
+import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { plain, shown } from '../fleet/plain.ts';
+
+/** A host may be in anybody's hands: its words are shown to people and kept in the fleet's state. */
+const words = v.pipe(
+  v.string(),
+  v.transform((text) => plain(text).slice(0, 400)),
+);
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const intent = v.pipe(v.string(), v.regex(/^[0-9]{1,15}[.][0-9]{1,15}[.][0-9]{1,3}$/));
+/** One that isn't an address is left out, and so counts as a client that wasn't named. */
+const addresses = v.pipe(
+  v.array(v.string()),
+  v.transform((list) => list.filter((one) => isIP(one) !== 0 && !one.includes('%'))),
+);
 
 /**
  * What the host script prints: one compact JSON line under 1,900 bytes, and nothing else on standard
@@ -29,15 +44,15 @@ const Report = v.object({
    * Where the run ended: lock, intent, install, decode, parse, trial, swap, start, proof, restore, done.
    * `failed` in `start` says that a host which served nothing before could not be made to serve.
    */
-  phase: v.string(),
+  phase: words,
   /** In words, for people; empty when all is well. At most 400 bytes. */
-  reason: v.string(),
+  reason: words,
   /** The generation that every worker answers with; null when none answers or they differ. */
-  running: v.nullable(v.string()),
+  running: v.nullable(sha256),
   /** The sha256 of the file on disk (marker zeroed); null when there is none or it is not whole. */
-  file: v.nullable(v.string()),
+  file: v.nullable(sha256),
   /** The last intent accepted, `epoch.version.rank`. */
-  intent: v.nullable(v.string()),
+  intent: v.nullable(intent),
   /** A Squid runs and the port belongs to it. */
   serving: v.boolean(),
   /** What the probe said of the file that was to be applied, else of what runs; `none` when it was not asked. */
@@ -64,13 +79,13 @@ const Report = v.object({
    * Mode `check`: the addresses that hold a connection which has carried a request, allowed or not, each once,
    * and how many there are in all. At most 700 bytes of them are named (some 40), in no order.
    */
-  clients: v.optional(v.array(v.string())),
+  clients: v.optional(addresses),
   clientsTotal: v.optional(v.number()),
   /** Mode `connections`: established client connections on the port, health checks left out. */
   connections: v.optional(v.number()),
   /** Mode `connections`: when draining began on this host (its first `connections` call), epoch seconds. */
   drainingSince: v.optional(v.number()),
-  squid: v.optional(v.string()),
+  squid: v.optional(words),
   ms: v.optional(v.record(v.string(), v.number())),
 });
 
@@ -84,10 +99,13 @@ export function parseReport(stdout: string): HostReport | string {
   try {
     value = JSON.parse(line);
   } catch {
-    return `the host printed something that is no report: ${JSON.stringify(line.slice(0, 120))}`;
+    return `the host printed something that is no report: ${shown(line)}`;
   }
   const parsed = v.safeParse(Report, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  return `the host's report has a wrong ${v.getDotPath(issue) ?? 'shape'}: ${issue.message}`;
+  return plain(`the host's report has a wrong ${v.getDotPath(issue) ?? 'shape'}: ${issue.message}`).slice(
+    0,
+    400,
+  );
 }

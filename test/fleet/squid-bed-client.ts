@@ -32,6 +32,8 @@ ip address add fd00:9::1/128 dev lo nodad
 for network in 10.0.0.0/8 100.64.0.0/10 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 203.0.113.0/24; do
   ip route add local "$network" dev lo
 done
+# All of IPv6 ends here too, so that whatever gets past the rules is seen.
+ip -6 route add local ::/0 dev lo
 exec "$1" "$2"
 `;
 

@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,13 +13,20 @@ import { promisify } from 'node:util';
 export type BedRequest =
   | { parse: string }
   | { load: string; sha256: string }
-  | { ask: { from: string; url: string; method?: string }[] }
+  | { ask: Question[] }
+  | { serve: number[] }
   | { log: string };
-/** `parse`: exit code and output. `load`: milliseconds. `ask`: the status of each. `log`: the log's lines. */
+/** Asked as `METHOD URL HTTP/1.1`, or with the very bytes of `raw`. */
+export type Question = { from: string; url: string; method?: string; raw?: string };
+/**
+ * `parse`: exit code and output. `load`: milliseconds. `ask`: the status of each, and which addresses were reached
+ * by it at the ports that `serve` has something listen on. `log`: the log's lines.
+ */
 export type BedAnswer = {
   code?: number;
   output?: string;
   statuses?: number[];
+  reached?: string[];
   lines?: string[];
   error?: string;
 };
@@ -28,6 +35,7 @@ const run = promisify(execFile);
 const file = '/etc/squid/squid.conf';
 let squid: ChildProcess | undefined;
 const resolver = serveNames();
+let reached: string[] = [];
 
 for await (const line of createInterface({ input: process.stdin })) {
   const answer = await serve(JSON.parse(line)).catch((error: Error) => ({ error: error.message }));
@@ -39,7 +47,12 @@ resolver.close();
 async function serve(request: BedRequest): Promise<BedAnswer> {
   if ('parse' in request) return parse(request.parse);
   if ('load' in request) return load(request.load, request.sha256);
-  if ('ask' in request) return { statuses: await Promise.all(request.ask.map(ask)) };
+  if ('serve' in request) return listen(request.serve);
+  if ('ask' in request) {
+    reached = [];
+    const statuses = await Promise.all(request.ask.map(ask));
+    return { statuses, reached };
+  }
   return { lines: readFileSync(request.log, 'utf8').trimEnd().split('\n') };
 }
 
@@ -70,13 +83,30 @@ async function load(text: string, sha256: string): Promise<BedAnswer> {
   return {};
 }
 
-async function ask(one: { from: string; url: string; method?: string }): Promise<number> {
-  const { head } = await request(one.from, one.url, one.method ?? 'GET');
+/** At every address of the bed; Squid's own client sees an end at once. */
+async function listen(ports: number[]): Promise<BedAnswer> {
+  for (const port of ports) {
+    const server = createServer((socket) => {
+      reached.push(socket.localAddress ?? '');
+      socket.on('error', () => {}).end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.unref().listen(port, '::', resolve));
+  }
+  return {};
+}
+
+async function ask({ from, url, method = 'GET', raw }: Question): Promise<number> {
+  const { head } = await request(from, url, method, raw);
   return Number(/^HTTP\/1\.[01] ([0-9]{3})/.exec(head)?.[1] ?? 0);
 }
 
 /** The head of Squid's answer to a client at the address; empty when the connection fails. */
-function request(from: string, url: string, method: string): Promise<{ head: string }> {
+function request(
+  from: string,
+  url: string,
+  method: string,
+  raw = `${method} ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+): Promise<{ head: string }> {
   return new Promise((resolve) => {
     let head = '';
     const socket = connect({
@@ -85,9 +115,7 @@ function request(from: string, url: string, method: string): Promise<{ head: str
       localAddress: from,
     });
     socket.setTimeout(10_000, () => socket.destroy());
-    socket.on('connect', () =>
-      socket.write(`${method} ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
-    );
+    socket.on('connect', () => socket.write(raw));
     socket.on('data', (chunk) => {
       head += chunk;
       if (head.includes('\r\n\r\n')) socket.destroy();
@@ -97,35 +125,35 @@ function request(from: string, url: string, method: string): Promise<{ head: str
   });
 }
 
-/** Two addresses for mixed.example.com (Squid keeps but one of a hosts file), and no such name for all others. */
+/**
+ * Answers for names that say what they resolve to, and no such name for all others. `mixed` has two addresses
+ * (Squid keeps but one of a hosts file); `v4-HEX` and `v6-HEX` have that one; `turns-HEX` has a public one and that
+ * one in turn, each to be forgotten at once.
+ */
 function serveNames() {
+  const turns = new Map<string, number>();
   const socket = createSocket('udp4').bind(53, '127.0.0.1');
+  const addresses = (name: string, type: number): string[] => {
+    if (type === 1 && name.startsWith('mixed')) return ['0a070001', '0a080001'];
+    const [, kind, hex = ''] = /^(v4|v6|turns)-([0-9a-f]+)$/.exec(name) ?? [];
+    if (kind === undefined || (type === 28) !== (kind === 'v6')) return [];
+    const turn = turns.get(name) ?? 0;
+    turns.set(name, turn + 1);
+    return [kind === 'turns' && turn % 2 === 0 ? 'cb007109' : hex];
+  };
   return socket.on('message', (query, { port }) => {
     const question = query.subarray(12, query.indexOf(0, 12) + 5);
-    const isMixed = question.includes('mixed') && question.readUInt16BE(question.length - 4) === 1;
-    const addresses = isMixed
-      ? [
-          [10, 7, 0, 1],
-          [10, 8, 0, 1],
-        ]
-      : [];
-    const header = Buffer.from([
-      query[0]!,
-      query[1]!,
-      0x81,
-      isMixed ? 0x80 : 0x83,
-      0,
-      1,
-      0,
-      addresses.length,
-      0,
-      0,
-      0,
-      0,
-    ]);
-    const records = addresses.map((address) =>
-      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address]),
-    );
+    const name = question.toString('latin1', 1, 1 + question[0]!);
+    const type = question.readUInt16BE(question.length - 4);
+    const found = addresses(name.toLowerCase(), type);
+    const isKnown = /^(mixed|v4-|v6-|turns-)/.test(name);
+    const counts = [0, 1, 0, found.length, 0, 0, 0, 0];
+    const header = Buffer.from([query[0]!, query[1]!, 0x81, isKnown ? 0x80 : 0x83, ...counts]);
+    const records = found.map((hex) => {
+      const data = Buffer.from(hex, 'hex');
+      const ttl = name.startsWith('turns') ? 0 : 60;
+      return Buffer.concat([Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, ttl, 0, data.length]), data]);
+    });
     socket.send(Buffer.concat([header, question, ...records]), port, '127.0.0.1');
   });
 }
