@@ -31,6 +31,8 @@ export interface Machine {
   connections: number;
   /** The addresses that a check names. */
   clients: string[];
+  /** Base64; what a check says of a file that somebody has edited. */
+  differs: string | null;
   /** Epoch seconds. */
   drainingSince: number | null;
   proven: { sha256: string; since: number } | null;
@@ -95,7 +97,7 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
       const nth = launched++;
       machines.set(instanceId, {
         ...{ running: null, file: null, intent: null, port: null, serving: false },
-        ...{ connections: 0, clients: [], drainingSince: null, proven: null, reachable: true },
+        ...{ connections: 0, clients: [], differs: null, drainingSince: null, proven: null, reachable: true },
       });
       return {
         instanceId,
@@ -126,6 +128,7 @@ function answer(machine: Machine, parameters: Record<string, string>, behaviour:
       ...check(machine, parameters.sha256 ?? ''),
       clients: machine.clients.slice(0, 40),
       clientsTotal: machine.clients.length,
+      ...(machine.differs !== null && { differs: machine.differs }),
     }),
     connections: () => {
       machine.drainingSince ??= now;
@@ -163,7 +166,7 @@ function apply(
     return ended('failed', 'start', 'Squid died: FATAL');
   }
   const wasServing = machine.serving;
-  Object.assign(machine, { running: sha256, file: sha256, port: Number(port), serving: true });
+  Object.assign(machine, { running: sha256, file: sha256, port: Number(port), serving: true, differs: null });
   if (probeFailed && !wasServing) {
     return {
       ...ended('failed', 'proof', 'the probe URL does not answer through the proxy'),

@@ -59,9 +59,10 @@ export async function act(
       }),
     );
   for (const { group, hook, instance, result, reason } of of('complete')) {
-    const last = result === 'ABANDON' ? farewell(engine, observed, instance, reason) : Promise.resolve();
+    // A throttle may hold the last word up for minutes; it is not worth a wait.
+    const said = result === 'ABANDON' && farewell(engine, observed, instance, reason);
     work.push(
-      last
+      Promise.race([said, engine.clock.sleep(said ? engine.timing.pollMs : 0)])
         .then(() => engine.aws.groups.complete(group, hook, instance, result))
         .then((wasActive) => {
           if (!wasActive) observer.memory.over.set(instance, hook);

@@ -1,5 +1,5 @@
 import type { Group, Hook } from '../aws/groups.ts';
-import type { Problem } from '../decisions/model.ts';
+import type { Instance, Problem } from '../decisions/model.ts';
 
 /** Without these of its processes a group neither grows, nor shrinks, nor replaces what has died. */
 const needed = ['Launch', 'Terminate', 'HealthCheck', 'ReplaceUnhealthy'];
@@ -27,6 +27,19 @@ export function groupProblems(group: Group, hooks: Hook[] | null, prefix: string
       reason: `${group.name} has no hook ${prefix}-${name} for ${transitions[name]}, ${without[name]}: add it`,
     });
   return problems;
+}
+
+/**
+ * Which of the fleet's hooks holds an instance in this state. Either of them may hold one that is bound for the warm
+ * pool: then the shorter of their times counts.
+ */
+export function hookOf(hooks: Hook[], prefix: string, lifecycle: string): Instance['hook'] {
+  const named = (transition: keyof typeof transitions) =>
+    hooks.find(({ name }) => name === `${prefix}-${transition}`);
+  const hook = named(/Terminating|ReplacingRootVolume/.test(lifecycle) ? 'terminate' : 'launch');
+  if (hook === undefined) return null;
+  const both = lifecycle.startsWith('Warmed:Pending') ? [hook, named('terminate') ?? hook] : [hook];
+  return { name: hook.name, heartbeatMs: Math.min(...both.map(({ heartbeatMs }) => heartbeatMs)) };
 }
 
 const transitions = {

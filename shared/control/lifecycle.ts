@@ -67,8 +67,8 @@ const looksMax = 4;
 
 /** States in which a read that is a moment old may still show the instance. */
 const before = {
-  launch: /^(|(Warmed:)?Pending)$/,
-  terminate: /^(InService|Standby|(Warmed:)?(Pending|Terminating))$/,
+  launch: /^(|(Warmed:)?Pending|RootVolumeReplaced)$/,
+  terminate: /^(InService|Standby|(Warmed:)?(Pending|Terminating)|ReplacingRootVolume)$/,
 };
 
 /** An event may be faster than what describes its instance; what shows only later is the sweep's. */

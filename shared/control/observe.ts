@@ -20,7 +20,7 @@ import { limits } from '../runtime/limits.ts';
 import { storedConfigs } from './configs.ts';
 import { desiredReader } from './desired.ts';
 import { type Engine, fleetTag, statePath } from './engine.ts';
-import { groupProblems } from './group-check.ts';
+import { groupProblems, hookOf } from './group-check.ts';
 import { type StateStore, stateStore } from './state.ts';
 import { preflight } from './target-group.ts';
 
@@ -87,6 +87,7 @@ export function observer(engine: Engine, where: Where): Observer {
   const configs = storedConfigs(state);
   const hooks = new Map<string, Hook[]>();
   const starts = new Map<string, number>();
+  const lifecycles = new Map<string, string>();
   let groups: Group[] = [];
   const parameters = desiredReader(engine, where);
   let stored: Observed['state'] = { status: null, version: 0, live: null, rollout: null };
@@ -100,6 +101,7 @@ export function observer(engine: Engine, where: Where): Observer {
       else if (where.group !== null)
         groups = [await aws.groups.named(where.group.name)].filter((it) => it !== null);
       else groups = await aws.groups.ofFleet(fleet);
+      for (const { instances } of groups) instances.forEach(noteLifecycle);
       // When every host is asked, the groups themselves are looked at closely too.
       if (scope.kind === 'fleet' && scope.askAll) await Promise.all(groups.map(readHooks));
       await Promise.all(groups.filter(hasWaiting).map(readWaiting));
@@ -210,6 +212,15 @@ export function observer(engine: Engine, where: Where): Observer {
     });
   }
 
+  /** One that came in may go out within the same run: its start is another one then. */
+  function noteLifecycle({ id, lifecycle }: Group['instances'][number]): void {
+    if (lifecycles.get(id) === lifecycle) return;
+    lifecycles.set(id, lifecycle);
+    for (const map of [starts, memory.over]) map.delete(id);
+    // It has another disk, or was stopped: what its host said before is no proof any more.
+    if (lifecycle === 'Pending:Wait') memory.hosts.delete(id);
+  }
+
   async function readHooks({ name }: Group): Promise<void> {
     if (!hooks.has(name)) hooks.set(name, await aws.groups.hooks(name));
   }
@@ -217,9 +228,6 @@ export function observer(engine: Engine, where: Where): Observer {
   async function readWaiting(group: Group): Promise<void> {
     await readHooks(group);
     const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
-    // One that came in may go out within the same run: its start is another one then.
-    for (const { id } of group.instances)
-      if (!waiting.includes(id)) for (const map of [starts, memory.over]) map.delete(id);
     if (scope.kind === 'instance' || waiting.every((id) => starts.has(id))) return;
     for (const [id, at] of await aws.groups.activityStarts(group.name, waiting)) starts.set(id, at);
   }
@@ -247,7 +255,6 @@ export function observer(engine: Engine, where: Where): Observer {
 
   function toInstance(group: Group, { id, zone, lifecycle }: Group['instances'][number]): Instance {
     const target = targets.find(({ instance }) => instance === id);
-    const hook = hooks.get(group.name)?.find(({ name }) => name === hookName(prefix, lifecycle));
     const mine = scope.kind === 'instance' && scope.instance === id;
     const startedAt = (mine ? where.startedAt : null) ?? starts.get(id) ?? null;
     return {
@@ -259,7 +266,7 @@ export function observer(engine: Engine, where: Where): Observer {
       agentSeenAt: agents.get(id)?.seenAt ?? null,
       target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
-      hook: hook === undefined ? null : { name: hook.name, heartbeatMs: hook.heartbeatMs },
+      hook: hookOf(hooks.get(group.name) ?? [], prefix, lifecycle),
       // Which hook holds one bound for the warm pool, its state does not tell.
       isOver: memory.over.has(id) && !lifecycle.startsWith('Warmed:'),
       startedAt,
@@ -277,10 +284,6 @@ function silent(mode: Evidence['mode'], reason: string): Evidence {
 
 /** How long the snapshot's slow-changing parts may serve before an apply is decided upon them. */
 export const freshMs = limits.freshSeconds * 1000;
-
-function hookName(prefix: string, lifecycle: string): string {
-  return `${prefix}-${/Terminating|ReplacingRootVolume/.test(lifecycle) ? 'terminate' : 'launch'}`;
-}
 
 const isWaiting = (lifecycle: string): boolean => lifecycle.endsWith(':Wait');
 

@@ -17,6 +17,8 @@ export interface PlanFacts {
   waves: Wave[];
   cutOff: CutOff;
   instances: { instance: string; step: string; reason: string }[];
+  /** Where squid.conf is not what was proven there last, with the first lines that differ. */
+  differs: { instance: string; lines: string[] }[];
   /** Unified; empty when nothing would change. */
   diff: string;
 }
@@ -28,7 +30,7 @@ export interface PlanFacts {
  * @param prefix Of the stage's names, for the commands that are named.
  */
 export function planText(plan: PlanFacts, prefix: string): string {
-  const { fleet, set, mistakes, refused, waves, cutOff, diff } = plan;
+  const { fleet, set, mistakes, refused, waves, cutOff, differs, diff } = plan;
   const edits = Object.entries(set).map(([name, value]) =>
     value === '' ? `${name} deleted` : `${name} = ${value}`,
   );
@@ -40,6 +42,7 @@ export function planText(plan: PlanFacts, prefix: string): string {
     waveLines(waves),
     cutOffLines(cutOff),
     list('besides:', others(plan)),
+    ...differs.map(({ instance, lines }) => differenceLines(instance, lines)),
     diff === '' ? [] : ['from what runs to what the parameters ask for:', ...diffLines(diff)],
   ];
   return screen(sections);
@@ -75,6 +78,16 @@ function wayOn({ fleet, refused, set }: PlanFacts, prefix: string): string[] {
   if (refused.every((reason) => reason.startsWith('rejected ')))
     return ['to try the same again:', `    ${shoalCommand(prefix, 'apply', fleet)}`];
   return [];
+}
+
+function differenceLines(instance: string, lines: string[]): string[] {
+  const title = `squid.conf of ${instance} is not what was proven there last:`;
+  return [
+    title,
+    ...(lines.length === 0 ? ['nothing is kept there to compare it with'] : lines).map((it) =>
+      cut(`    ${it}`),
+    ),
+  ];
 }
 
 /** As `diff -u` has it, without the rule that comes before it. */

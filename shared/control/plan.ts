@@ -1,11 +1,11 @@
 import { createTwoFilesPatch } from 'diff';
 import { decide } from '../decisions/decide.ts';
 import { short } from '../decisions/fleet.ts';
-import { isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
+import { type Instance, isAct, type Observed, type Source, type Step } from '../decisions/model.ts';
 import { mostProven } from '../decisions/recovery.ts';
 import { decideFleet } from '../decisions/rollout.ts';
 import { type Wave, wavesOf } from '../decisions/waves.ts';
-import type { Settings } from '../fleet/settings.ts';
+import type { Config, Settings } from '../fleet/settings.ts';
 import { act } from './act.ts';
 import { type CutOff, cutOff } from './cut-off.ts';
 import { type Engine, statePath } from './engine.ts';
@@ -29,6 +29,8 @@ export interface Plan {
   instances: { instance: string; lifecycle: string; target: string; step: string; reason: string }[];
   /** Whom the edit would cut off, of those who are connected now. */
   cutOff: CutOff;
+  /** Where squid.conf is not what was proven there last: `-` was there, `+` is there now, the first lines alone. */
+  differs: { instance: string; lines: string[] }[];
   /** Unified, from what most hosts run to what is desired; empty when they are the same. */
   diff: string;
   /** All of this for people. */
@@ -63,40 +65,61 @@ export async function plan(engine: Engine, where: Where): Promise<Plan> {
       };
     }),
     cutOff: cutOffBy(observed),
+    differs: differsOn(instances),
     diff: await diff(engine, observed),
   };
   return { ...facts, text: planText(facts, engine.prefix) };
 }
 
+/** What would be rolled out: what the parameters ask for, or what somebody would go back to. */
+function wantedBy({ desired, scope }: Observed): Config | null {
+  if (scope.kind === 'fleet' && scope.request?.mode === 'rollback') return scope.request.to;
+  return desired.kind === 'config' ? desired.config : null;
+}
+
 /** With broken parameters nobody is: what is live stays. */
-function cutOffBy({ instances, state, desired }: Observed): CutOff {
+function cutOffBy(observed: Observed): CutOff {
+  const { instances, state, desired } = observed;
   const connected = instances.flatMap(({ id, host }) => {
     if (host.kind !== 'reported') return [];
     const { clients = [], clientsTotal = clients.length } = host.report;
     return [{ instance: id, clients, clientsTotal }];
   });
   const live = state.live?.settings ?? null;
-  const wanted = desired.kind === 'config' ? desired.config.settings : live;
-  return cutOff(wanted === null ? [] : connected, live, wanted ?? noClients);
+  const wanted = wantedBy(observed)?.settings ?? live ?? noClients;
+  // on-revoke is no part of a config: the newest word on it counts.
+  const { onRevoke } = desired.kind === 'config' ? desired.config.settings : wanted;
+  return cutOff(wanted === noClients ? [] : connected, live, { ...wanted, onRevoke });
 }
 
 const noClients: Pick<Settings, 'allowedCidrs' | 'onRevoke'> = { allowedCidrs: [], onRevoke: 'disconnect' };
 
-/** From what most hosts run, or from what is live where none says, to what the parameters ask for. */
-async function diff(
-  { aws, prefix }: Engine,
-  { desired, state, instances, fleet }: Observed,
-): Promise<string> {
-  if (desired.kind === 'mistakes') return '';
+/** A file that somebody has made may hold anything: what a terminal would obey is shown as a question mark. */
+function differsOn(instances: Instance[]): Plan['differs'] {
+  return instances.flatMap(({ id, host }) => {
+    const text = host.kind === 'reported' ? host.report.differs : undefined;
+    if (text === undefined) return [];
+    const lines = Buffer.from(text, 'base64').toString().split('\n');
+    const shown = lines
+      .filter((line) => line !== '')
+      .map((line) => line.replaceAll(/[\p{C}\u2028\u2029]/gu, '?'));
+    return [{ instance: id, lines: shown.map((line) => line.replace(/^< ?/, '-').replace(/^> ?/, '+')) }];
+  });
+}
+
+/** From what most hosts run, or from what is live where none says, to what would be rolled out. */
+async function diff({ aws, prefix }: Engine, observed: Observed): Promise<string> {
+  const { state, instances, fleet } = observed;
+  const to = wantedBy(observed);
+  if (to === null) return '';
   const from = mostProven(instances) ?? state.live?.sha256;
-  if (from === desired.config.sha256) return '';
+  if (from === to.sha256) return '';
   const known = [state.live, state.rollout].find((it) => it?.sha256 === from);
   const config =
     known ??
     (from === undefined ? null : await stateStore(aws.parameters, statePath(prefix, fleet)).config(from));
   const name = from === undefined ? 'nothing' : `${short(from)}${config ? '' : ', which is not stored'}`;
-  const [before, after] = [config?.file ?? '', desired.config.file];
-  return createTwoFilesPatch(name, short(desired.config.sha256), before, after, undefined, undefined, {
+  return createTwoFilesPatch(name, short(to.sha256), config?.file ?? '', to.file, undefined, undefined, {
     context: 2,
   });
 }
@@ -137,8 +160,8 @@ function project(observed: Observed): { after: Observed; writes: Step[] } {
     const status = steps.find((step) => step.step === 'write-status')?.status;
     if (status === undefined) break;
     writes.push(...steps);
-    const { state, desired } = after;
-    const known = [state.live, state.rollout, desired.kind === 'config' ? desired.config : null];
+    const { state } = after;
+    const known = [state.live, state.rollout, wantedBy(observed)];
     const find = (sha256: string | undefined) => known.find((config) => config?.sha256 === sha256) ?? null;
     after = {
       ...after,

@@ -21,6 +21,7 @@ const ByHand = v.variant('mode', [
     fleet: fleetName,
     mode: v.literal('plan'),
     set: v.optional(v.record(v.string(), v.string())),
+    rollback: v.optional(v.union([v.literal(true), v.string()])),
   }),
   v.strictObject({ fleet: fleetName, mode: v.literal('status') }),
   v.strictObject({ fleet: fleetName, mode: v.literal('apply'), force: v.optional(v.boolean()) }),
@@ -53,11 +54,12 @@ export async function reconcileEvent(engine: Engine, event: unknown, until: numb
   if (!byHand.success) throw new Error(describe(byHand.issues[0]));
   const data = byHand.output;
   switch (data.mode) {
-    case 'plan':
-      return plan(engine, {
-        ...whole(data.fleet, { leaveYoung: false, askAll: true }),
-        ...(data.set && { set: data.set }),
-      });
+    case 'plan': {
+      const { fleet, set, rollback } = data;
+      const to = rollback && (await formerLive(engine, fleet, rollback === true ? undefined : rollback));
+      const request = to ? ({ mode: 'rollback', to, at: engine.clock.now() } as const) : null;
+      return plan(engine, { ...whole(fleet, { askAll: true, request }), ...(set && { set }) });
+    }
     case 'status':
       return fleetReport(engine, whole(data.fleet, { leaveYoung: false, askAll: true }));
     case 'rollback': {
@@ -183,7 +185,7 @@ function describe(issue: v.BaseIssue<unknown>): string {
   return (
     `${v.getDotPath(issue) ?? 'the event'}: ${issue.message}. ` +
     'Expected {"fleet": NAME, "mode": "plan" | "apply" | "status" | "rollback"} ("plan" also takes "set": {NAME: ' +
-    'VALUE}, "apply" takes "force": true, "rollback" takes "to": SHA256), ' +
+    'VALUE} and "rollback": true | SHA256, "apply" takes "force": true, "rollback" takes "to": SHA256), ' +
     'a schedule event or a Parameter Store change'
   );
 }

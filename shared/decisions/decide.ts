@@ -57,6 +57,7 @@ function decideInstance(
     case 'EnteringStandby':
     case 'Standby':
     case 'ReplacingRootVolume':
+    case 'ReplacingRootVolume:Proceed':
     case 'RootVolumeReplaced':
     case 'Warmed:Running':
     case 'Warmed:Stopped':

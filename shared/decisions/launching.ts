@@ -115,10 +115,14 @@ function awaitTraffic(observed: Observed, instance: Instance): Step {
   return beat(observed, instance) ?? wait(observed, instance, 'targets', reason);
 }
 
-/** A run that did not register it counts from the launch, and has to have watched it for a while itself. */
+/**
+ * A run that did not register it counts from the launch or, since nothing is registered before, from the proof that
+ * came later; and it has to have watched it for a while itself.
+ */
 function isOverdue({ now, timing }: Observed, { registeredAt, startedAt, host }: Instance): boolean {
   const watched = registeredAt !== null || (host.kind === 'reported' && now - host.at >= timing.sweepMs / 3);
-  const since = registeredAt ?? startedAt;
+  const proven = host.kind === 'reported' ? (host.report.provenSince ?? 0) * 1000 : 0;
+  const since = registeredAt ?? (startedAt === null ? null : Math.max(startedAt, proven));
   return watched && since !== null && now - since > timing.healthyBudgetMs;
 }
 

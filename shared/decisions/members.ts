@@ -48,7 +48,7 @@ export function reasonOf({ host }: Instance): string {
 
 /** Healthy at the balancer, and not itself on its way out. */
 export function staysHealthy({ lifecycle, target }: Instance): boolean {
-  return target?.state === 'healthy' && !/Terminating|Standby|^Warmed|^Detach/.test(lifecycle);
+  return target?.state === 'healthy' && !/Terminating|RootVolume|Standby|^Warmed|^Detach/.test(lifecycle);
 }
 
 /** First of each zone, then second of each zone: the same order in every run. */

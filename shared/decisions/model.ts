@@ -40,6 +40,8 @@ export interface Evidence {
   /** Addresses of clients that are connected; the first of them where there are many. */
   clients?: string[] | undefined;
   clientsTotal?: number | undefined;
+  /** Where its file is not the one that was proven there last: the first lines that differ, base64. */
+  differs?: string | undefined;
   connections?: number | undefined;
   /** Epoch seconds, by the host's clock. */
   drainingSince?: number | undefined;

@@ -51,7 +51,7 @@ export function serving(
       };
     // Why it has to move stands in the log: what the host said of itself.
     const found = reasonOf(instance);
-    const reason = found === '' ? goal.reason : `${goal.reason}: ${found}`;
+    const reason = goal.reason.includes(found) ? goal.reason : `${goal.reason}: ${found}`;
     return command(observed, instance, { ...goal, reason });
   }
   if (!unregistered) return settled(observed, instance, goal.reason);

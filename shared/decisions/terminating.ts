@@ -76,7 +76,7 @@ export function mayHaveReturned(observed: Observed, { lifecycle, startedAt }: In
 
 /** Whether an event of this transition can be about an instance in this state. */
 export function concerns(transition: 'launch' | 'terminate', lifecycle: string): boolean {
-  if (lifecycle.includes('Terminating')) return transition === 'terminate';
+  if (/Terminating|ReplacingRootVolume/.test(lifecycle)) return transition === 'terminate';
   return transition === 'launch' || lifecycle.startsWith('Warmed:Pending');
 }
 

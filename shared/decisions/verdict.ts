@@ -28,21 +28,17 @@ export function condemns(
 }
 
 export function reject(observed: Observed, status: Status, config: Config, failed: Instance): FleetDecision {
-  const { rollout: _, ...ended } = status;
   const { rejected, live } = status;
   const { desired, now } = observed;
   const ailing = `its target is ${failed.target?.state ?? 'not registered'}: ${failed.target?.reason ?? ''}`;
   const reason = reasonOf(failed) || ailing;
   const says = `rejected on ${failed.id}: ${reason}`;
-  // A way back by hand that fails leaves what it came from rejected: its hosts have drifted from live then.
+  // A way back by hand that fails goes back to live, and leaves the settings that it came from rejected.
   const isWayBack = desired.kind === 'config' && rejected?.settings === desired.config.settingsHash;
-  if (isWayBack && live !== undefined && rejected.sha256 !== config.sha256)
-    return {
-      ...quiet(says),
-      writes: [
-        write({ ...ended, rejected: { ...rejected, reason: `${rejected.reason}, which ${says}` } }, says),
-      ],
-    };
+  if (isWayBack && live !== undefined) {
+    const both = { ...rejected, sha256: config.sha256, reason: `${rejected.reason}, which ${says}` };
+    return { ...quiet(says), writes: [write({ ...status, rejected: both }, says)] };
+  }
   const verdict = {
     sha256: config.sha256,
     settings: config.settingsHash,

@@ -15,7 +15,7 @@ note='{{ note }}'
 conf=/etc/squid/squid.conf
 directory=/etc/squid/shoal         # Beside squid.conf, so that a rename stays on one file system.
 previous=$directory/previous.conf  # Here while a swap is unproven: what to go back to.
-state=/var/lib/shoal               # intent, loaded, proven, draining-since
+state=/var/lib/shoal               # intent, loaded, proven, proven.conf, draining-since
 work=/run/shoal
 staged=$work/staged.conf
 log=/var/log/shoal/apply.log
@@ -59,6 +59,7 @@ check() {
   enter proof
   extras=$(clients named)
   observe
+  [[ $(generation_on_disk) == "$(remembered proven)" ]] || extras+=",\"differs\":\"$(first_differences)\""
   [[ -z $holder ]] || finish unproven "port $port is held by another process: $holder"
   [[ -n $master ]] || finish unproven 'no Squid runs'
   # The marker in a file that was edited by hand, read by Squid or not, names what the file was.
@@ -71,6 +72,9 @@ check() {
   [[ $(remembered loaded) == "$running $(own_addresses)" ]] || finish unproven 'Squid has read other host addresses'
   finish proven ''
 }
+
+# What somebody has made of the file that was proven here last: three lines at most, each cut off.
+first_differences() { diff -a $state/proven.conf $conf | grep -a '^[<>]' | cut -b 1-99 | head -n 3 | base64 -w 0; }
 
 unless_read() {
   { echo 1970-01-01; grep -E 'Reconfiguring Squid|Starting Squid' $cache_log; } | tail -n 1 | cut -c 1-19 |
@@ -219,8 +223,8 @@ trial() {
   trial_pid=$!
   until ask "$trial_port" $marker && [[ $answer_location == *"/sha256-$sha256-w0" ]]; do
     if ((SECONDS > end)) || ! kill -0 "$trial_pid"; then
-      reason=$(grep -m 1 FATAL "$work/trial.log" || tail -n 1 "$work/trial.log")
-      finish rejected "the file parses, but a trial run of it does not serve: $reason"
+      reason=$(grep -m 1 -A 1 FATAL "$work/trial.log" || tail -n 1 "$work/trial.log")
+      finish rejected "the file parses, but a trial run of it does not serve: ${reason:-it says nothing}"
     fi
     pause
   done
@@ -236,12 +240,13 @@ trial() {
   trial_pid=''
 }
 
-# Squid takes another port or number of workers only when it starts.
+# Squid takes another port or number of workers only when it starts, and only then its workers make the sockets in
+# /run/squid over which each other takes a file: without them half of them would keep the old one.
 swap() {
   enter swap
   [[ -z $holder ]] || finish unable "port $port is held by another process: $holder"
   change=reconfigure
-  [[ $live_workers == "$workers" && $(ports_of "$conf" "$previous") == "$(ports_of "$staged")" ]] || change=restart
+  [[ $live_workers == "$workers" && -d /run/squid && $(ports_of "$conf" "$previous") == "$(ports_of "$staged")" ]] || change=restart
   if [[ -z $master ]]; then change=start; fi
   attempt replace_conf || finish unable "$error"
   swapped=true
@@ -272,11 +277,8 @@ bring_into_force() {
 make_change() {
   local drop_in=/etc/systemd/system/squid.service.d
   log_start=$(($(stat -c %s $cache_log || echo 0) + 1))
-  if [[ $1 == reconfigure ]]; then
-    # Not a hang-up signal: that kills Squid where the file does not parse, and this refuses.
-    detached timeout 20 squid -k reconfigure -f "$conf"
-    return
-  fi
+  # Not a hang-up signal: that kills Squid where the file does not parse, and this refuses.
+  if [[ $1 == reconfigure ]]; then detached timeout 20 squid -k reconfigure -f "$conf"; return; fi
   unit=$(systemctl show -p LimitNOFILE -p UnitFileState squid)
   if [[ $unit =~ LimitNOFILE=([0-9]+) ]] && ((BASH_REMATCH[1] < 65536)); then
     mkdir -p $drop_in && printf '[Service]\nLimitNOFILE=65536\n' >$drop_in/shoal.conf && systemctl daemon-reload
@@ -339,7 +341,7 @@ probe_answers() {
     answer=$(curl -q -sSk --noproxy '' --proxy "http://127.0.0.1:$1" --connect-timeout 4 --max-time 6 \
       -o /dev/null -D - "$probe_url" 2>&1) && [[ $answer != *X-Squid-Error:* ]] && return
   done
-  if [[ $answer =~ X-Squid-Error:\ ([A-Z_]+) ]]; then answer=${BASH_REMATCH[1]}; fi
+  if [[ $answer =~ X-Squid-Error:\ ([A-Z_]+) || $answer =~ (curl:[^$'\r\n']+) ]]; then answer=${BASH_REMATCH[1]}; fi
   failure="the probe URL does not answer through the proxy: ${answer##*$'\n'}"
   return 1
 }
@@ -347,6 +349,7 @@ probe_answers() {
 # The way back is not needed any more, and Squid comes up with this file after a reboot.
 promote() {
   [[ $(remembered proven) == "$sha256" ]] || remember "$state/proven" "$sha256"
+  cmp -s $conf $state/proven.conf || remember $state/proven.conf "$(<$conf)"
   rm -f "$previous" "$directory/next.conf" "$state/draining-since"
   if [[ $change == *start && $unit != *UnitFileState=enabled* ]]; then detached systemctl enable squid; fi
 }

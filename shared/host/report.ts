@@ -81,6 +81,12 @@ const Report = v.object({
    */
   clients: v.optional(addresses),
   clientsTotal: v.optional(v.number()),
+  /**
+   * Mode `check`, where the file on disk is not the one that was proven here last: the first lines in which they
+   * differ, as `diff` has them, three at most and at most 99 bytes of each; base64, and empty where nothing is kept
+   * to compare with.
+   */
+  differs: v.optional(v.string()),
   /** Mode `connections`: established client connections on the port, health checks left out. */
   connections: v.optional(v.number()),
   /** Mode `connections`: when draining began on this host (its first `connections` call), epoch seconds. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Group, Hook } from '../../shared/aws/groups.ts';
-import { groupProblems } from '../../shared/control/group-check.ts';
+import { groupProblems, hookOf } from '../../shared/control/group-check.ts';
 
 const tag = 'shoal:fleet';
 const fit: Group = {
@@ -48,4 +48,17 @@ test.each<[string, Partial<Group>, Hook[] | null, string, RegExp]>([
 
 test('what may rest for a while, and hooks that were not read, are no problem', () => {
   expect(found({ suspended: ['AZRebalance', 'ScheduledActions'] }, null)).toEqual([]);
+});
+
+test('the shorter of both hooks counts for one bound for the warm pool', () => {
+  const [launch, terminate] = hooks as [Hook, Hook];
+  const uneven = [
+    { ...launch, heartbeatMs: 600_000 },
+    { ...terminate, heartbeatMs: 30_000 },
+  ];
+  const name = 'shoal-launch';
+  expect(hookOf(uneven, 'shoal', 'Pending:Wait')).toEqual({ name, heartbeatMs: 600_000 });
+  expect(hookOf(uneven, 'shoal', 'Warmed:Pending:Wait')).toEqual({ name, heartbeatMs: 30_000 });
+  expect(hookOf([launch], 'shoal', 'Warmed:Pending:Wait')).toEqual({ name, heartbeatMs: 1 });
+  expect(hookOf([launch], 'shoal', 'ReplacingRootVolume:Wait')).toBeNull();
 });

@@ -14,6 +14,7 @@ const quiet: PlanFacts = {
   waves: [],
   cutOff: { ...nobody, clients: [] },
   instances: [],
+  differs: [],
   diff: '',
 };
 const diff = `\
@@ -125,4 +126,21 @@ test('hundreds of clients and waves stay a screen, within 80 columns', () => {
   expect(lines).toContain('  - and 85 more');
   expect(lines).toContain('  - 300 more of them');
   expect(lines).toContain('  200 waves of 200 instances: waits');
+});
+
+test('a file that was edited by hand shows the first lines that differ', () => {
+  const differs = [
+    { instance: id(1), lines: ['-http_access deny all', `+${'http_access allow all '.repeat(5)}`] },
+    { instance: id(2), lines: [] },
+  ];
+  expect(planText({ ...quiet, differs }, 'shoal')).toBe(`\
+plan for tokyo: nothing to roll out (all on live)
+
+squid.conf of i-00000000000000001 is not what was proven there last:
+    -http_access deny all
+    +http_access allow all http_access allow all http_access allow all http_acc…
+
+squid.conf of i-00000000000000002 is not what was proven there last:
+    nothing is kept there to compare it with
+`);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import type { Observed } from '../../shared/decisions/model.ts';
-import { comingIn, edited, failed, good, instance, now, onLive, runs, world } from './worlds.ts';
+import { comingIn, edited, evidence, failed, good, instance, now, onLive, runs, world } from './worlds.ts';
 
 const only = (observed: Observed) => {
   const steps = decide(observed).filter((step) => step.instance === 'i-1');
@@ -136,6 +136,18 @@ test('abandons a target that stays unhealthy only while others are healthy', () 
   });
   expect(only(world([stuck, instance('i-2')]))).toMatchObject({ step: 'complete', result: 'ABANDON' });
   expect(only(world([stuck]))).toMatchObject({ step: 'wait' });
+});
+
+test('a run that takes a launch over counts a target’s time from the proof', () => {
+  const proven = (secondsAgo: number) => {
+    const report = evidence({ provenSince: (now - secondsAgo * 1_000) / 1_000 });
+    const host = { kind: 'reported', report, at: now - 30_000, sha256: null } as const;
+    const target = { state: 'unhealthy', reason: '', port: 3128 };
+    const late = comingIn('i-1', { host, target, startedAt: now - 1_000_000, heartbeatAt: now });
+    return only(world([late, instance('i-2')])).step;
+  };
+  expect(proven(899)).toBe('wait');
+  expect(proven(901)).toBe('complete');
 });
 
 test('leaves a storm to the sweep, which takes all of them', () => {

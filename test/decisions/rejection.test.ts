@@ -44,6 +44,18 @@ test('brings every host back to live after a rejection', () => {
   expect(written(rollingOut(back, {}, { rejected }))).toEqual({ ...onLive, rejected });
 });
 
+test('a reversal gives its reason once to the host that has caused it', () => {
+  const { reason } = rejected;
+  const culprit = instance('i-1', { host: failed(edited, { outcome: 'restored', reason }) });
+  expect(decide(rollingOut([culprit], {}, { rejected }))[0]).toMatchObject({
+    reason: `back to live: ${reason}`,
+  });
+  const other = instance('i-1', { host: failed(edited, { outcome: 'unable', reason: 'disk full' }) });
+  expect(decide(rollingOut([other], {}, { rejected }))[0]).toMatchObject({
+    reason: `back to live: ${reason}: disk full`,
+  });
+});
+
 test('does not try a rejected config again by itself', () => {
   const state = { status: { ...onLive, rejected }, version: 6, live: good, rollout: null };
   expect(written(world([instance('i-1')], { desired: desiredOf(), state }))).toBeNull();

@@ -133,12 +133,24 @@ test('nothing happens where live is what was asked for', () => {
 
 const stuck = instance('i-1', { host: failed(earlier, { outcome: 'restored', reason: 'no name server' }) });
 
-test('one that fails leaves live in force, and what it came from rejected', () => {
+test('one that fails goes back to live, and leaves what it came from rejected', () => {
   const status = written(goingBack([stuck, instance('i-2', { host: runs(good, false) })]));
   expect(status?.live).toEqual(onLive.live);
-  expect(status?.rollout).toBeUndefined();
-  expect(status?.rejected).toMatchObject({ sha256: good.sha256, settings: good.settingsHash });
+  expect(status?.rollout).toMatchObject({ sha256: earlier.sha256 });
+  expect(status?.rejected).toMatchObject({ sha256: earlier.sha256, settings: good.settingsHash });
   expect(status?.rejected?.reason).toContain('rejected on i-1: no name server');
+});
+
+test('paused holds up no host that a failed way back has moved', () => {
+  const desired = desiredOf(config('172.31.0.0/24', { paused: 'yes' }));
+  const members = [stuck, ...['i-2', 'i-3'].map((id) => instance(id, { host: runs(earlier) }))];
+  const { rejected: both } = written(goingBack(members, { desired })) ?? {};
+  expect(applied(goingBack(members, { desired }, { rejected: both }), good)).toEqual(['i-1', 'i-2', 'i-3']);
+  const returned = members.map((it) => ({ ...it, host: runs(good) }));
+  expect(written(goingBack(returned, { desired }, { rejected: both }))).toEqual({
+    ...onLive,
+    rejected: both,
+  });
 });
 
 test('one that fails is not begun again by the run that was asked for it', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import type { Instance, Observed } from '../../shared/decisions/model.ts';
+import { concerns } from '../../shared/decisions/terminating.ts';
 import { good, instance, runs, world } from './worlds.ts';
 
 const target = (state: string) => ({ state, reason: '', port: 3128 });
@@ -52,6 +53,18 @@ test('a machine whose root volume is replaced is drained, stays out, and is prov
   const hook = { name: 'shoal-terminate', heartbeatMs: 300_000 };
   expect(first('ReplacingRootVolume:Wait', { hook })).toMatchObject({ step: 'deregister' });
   expect(first('ReplacingRootVolume')).toMatchObject({ step: 'deregister' });
+  expect(first('ReplacingRootVolume:Proceed')).toMatchObject({ step: 'deregister' });
   expect(first('RootVolumeReplaced', { target: null })).toMatchObject({ step: 'nothing' });
   expect(first('InService', { target: null })).toMatchObject({ step: 'ask', mode: 'check' });
+});
+
+test('the event of a root volume’s replacement is that of a drain', () => {
+  expect(concerns('terminate', 'ReplacingRootVolume:Wait')).toBe(true);
+  expect(concerns('launch', 'ReplacingRootVolume:Wait')).toBe(false);
+  expect(concerns('launch', 'RootVolumeReplaced')).toBe(true);
+});
+
+test('a machine whose disk goes is nobody to leave the clients to', () => {
+  const instances = [instance('i-1', { lifecycle: 'ReplacingRootVolume:Proceed' })];
+  expect(strange('healthy', 2, { instances })).toMatchObject({ step: 'nothing' });
 });

@@ -98,7 +98,7 @@ describe.concurrent('bringing Squid to a file', () => {
   test('installs it, not started before its file is there', async () => {
     const host = await bed.launch();
     // A package manager whose package brings the machine's Squid, and starts it unless forbidden.
-    await host.shell(`mkdir /tmp/package && mv /usr/sbin/squid /tmp/package/ && cat >/usr/local/sbin/apt-get <<'END'
+    await host.shell(`rm -f /usr/sbin/policy-rc.d; mkdir /tmp/package && mv /usr/sbin/squid /tmp/package/ && cat >/usr/local/sbin/apt-get <<'END'
 #!/bin/bash
 echo "Setting up squid ..."
 echo "trouble" >&2

@@ -69,6 +69,26 @@ describe.concurrent('a host in service', () => {
     expect(await host.serves()).toEqual([good.sha256]);
   });
 
+  test('whose file was edited by hand names the first lines that differ', async () => {
+    const host = await launchServing(bed, good);
+    await host.shell(`sed -i '/^workers /d' /etc/squid/squid.conf
+      printf '# \\e[2J%s\\n' ${'x'.repeat(200)} "\\"quoted\\"" 3 4 >>/etc/squid/squid.conf`);
+    const { differs = '' } = await host.report(check);
+    expect(Buffer.from(differs, 'base64').toString()).toBe(
+      `< workers 2\n> # \x1b[2J${'x'.repeat(91)}\n> # \x1b[2J"quoted"\n`,
+    );
+    await host.apply(good);
+    expect((await host.report(check)).differs).toBeUndefined();
+  });
+
+  test('whose /run/squid was removed takes another file all the same', async () => {
+    const host = await launchServing(bed, good);
+    await host.shell('rm -r /run/squid');
+    const other = config({ allowedCidrs: ['172.31.0.0/24', '192.168.0.0/24'] });
+    expect(await host.apply(other)).toMatchObject({ outcome: 'proven', change: 'restart' });
+    expect(await host.serves()).toEqual([other.sha256]);
+  });
+
   test('whose worker was killed is put right by Squid itself', async () => {
     const host = await launchServing(bed, good);
     const master = await host.squidPid();

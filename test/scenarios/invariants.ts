@@ -134,9 +134,7 @@ function stepOf(before: Status | null, after: Status): string | null {
     return after.rejected?.sha256 === rollout.sha256 ? 'rejected' : null;
   }
   const isReversal = rollout?.sha256 === before.rejected?.sha256;
-  if (isReversal) return isSame('rejected') || after.rejected === undefined ? 'reversed' : null;
-  // A way back by hand that failed: what it came from stays rejected.
-  return after.rejected?.sha256 === before.rejected?.sha256 ? 'way back failed' : null;
+  return isReversal && (isSame('rejected') || after.rejected === undefined) ? 'reversed' : null;
 }
 
 function compare(a: string, b: string): number {

@@ -135,14 +135,22 @@ test('goes back by hand to what came from parameters that have been deleted sinc
   expect(region.story().at(-1)).toBe('D');
 });
 
-test('a way back by hand that fails ends on live', async () => {
+test('a way back by hand that fails ends on live, though the fleet is paused', async () => {
   await settled(3, 'canary=1,wave=1');
   const former = liveHash();
   await edit('allowed-cidrs', wide);
-  region.hosts.behave('*', 'dies', former);
+  const last = region
+    .group()
+    .toSorted((a, b) => (a.zone < b.zone ? -1 : 1))
+    .at(-1);
+  region.hosts.behave(last?.instanceId ?? '', 'dies', former);
+  region.put('demo', 'paused', 'yes');
+  region.moves.length = 0;
   await region.invoke({ fleet: 'demo', mode: 'rollback' });
-  expect(region.story().slice(-2)).toEqual(['B → A, not B', 'B, not B']);
-  await region.pass(60);
+  await region.until('it is undone', () => region.status()?.rollout === undefined);
+  expect(region.story().slice(-3)).toEqual(['B → A, not B', 'B ← A', 'B, not A']);
+  // Two had moved.
+  expect(region.waves(former)).toHaveLength(3);
   expect(region.running()).toBe('BBB');
   expect(region.status()?.rejected?.reason).toContain('Squid died');
 });
