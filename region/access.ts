@@ -32,7 +32,7 @@ export class Access {
   readonly roles = new Map<string, Role>();
   /** The last `denialsMax`, oldest first. */
   readonly denials: Denial[] = [];
-  /** Hears of the first of those that differ in no more than their resource. */
+  /** Hears why something is denied, of the first of those that differ in no more than their resource. */
   onDenial: (message: string) => void = () => {};
   private readonly policies = new Map<string, Statement[]>();
   private readonly profiles = new Map<string, string>();
@@ -95,7 +95,11 @@ export class Access {
   agentDenial(instanceId: string, launchTemplate: string | undefined): string | undefined {
     if (launchTemplate === undefined) return undefined;
     const profile = this.launchTemplates.get(launchTemplate);
-    if (profile === undefined) return 'its launch template names no instance profile';
+    if (profile === undefined) {
+      const message = `Instance ${instanceId} has no role: its launch template names no instance profile`;
+      this.onDenial(message);
+      return message;
+    }
     const identity = sessionArn(this.profiles.get(profile)!, instanceId);
     const instance = `arn:aws:ec2:${region}:${account}:instance/${instanceId}`;
     const needs = [
