@@ -112,6 +112,7 @@ export async function shoalRegion() {
       await http.close();
       await applications.close();
       await world.close();
+      expect(world.access.denials).toEqual([]);
     },
   };
   return region;
