@@ -1,4 +1,4 @@
-import { judge, meaning, type Request, readPolicy, type Statement } from './policy.ts';
+import { judge, meaning, type Request, readPolicy, type Statement, verdictOf } from './policy.ts';
 import { account, region } from './service.ts';
 import { TemplateError } from './template-intrinsics.ts';
 
@@ -32,7 +32,7 @@ export class Access {
   readonly roles = new Map<string, Role>();
   /** The last `denialsMax`, oldest first. */
   readonly denials: Denial[] = [];
-  /** Hears of the first of those that differ in no more than their resource. */
+  /** Hears why something is denied, of the first of those that differ in no more than their resource. */
   onDenial: (message: string) => void = () => {};
   private readonly policies = new Map<string, Statement[]>();
   private readonly profiles = new Map<string, string>();
@@ -95,7 +95,11 @@ export class Access {
   agentDenial(instanceId: string, launchTemplate: string | undefined): string | undefined {
     if (launchTemplate === undefined) return undefined;
     const profile = this.launchTemplates.get(launchTemplate);
-    if (profile === undefined) return 'its launch template names no instance profile';
+    if (profile === undefined) {
+      const message = `Instance ${instanceId} has no role: its launch template names no instance profile`;
+      this.onDenial(message);
+      return message;
+    }
     const identity = sessionArn(this.profiles.get(profile)!, instanceId);
     const instance = `arn:aws:ec2:${region}:${account}:instance/${instanceId}`;
     const needs = [
@@ -110,13 +114,14 @@ export class Access {
     const none = (policy: string) => `because no ${policy} allows the ${request.action} action`;
     const role = this.roles.get(name);
     if (!role) return none('identity-based policy');
-    const verdict = judge(role.statements, request);
+    const meant = meaning(role.statements, request);
+    const verdict = verdictOf(meant);
     const bounds = role.boundary === undefined ? 'allowed' : judge(role.boundary, request);
     if (verdict === 'explicitly denied') return 'with an explicit deny in an identity-based policy';
     if (bounds === 'explicitly denied') return 'with an explicit deny in a permissions boundary';
     if (verdict === 'denied') return none('identity-based policy');
     if (bounds === 'denied') return none('permissions boundary');
-    use(role, request);
+    use(role, meant, request);
     return undefined;
   }
 
@@ -147,11 +152,13 @@ export const sessionArn = (role: string, session: string): string =>
   `arn:aws:sts::${account}:assumed-role/${role}/${session}`;
 
 /** So that what no function ever needs can be found. */
-function use({ statements, used }: Role, request: Request): void {
-  for (const statement of meaning(statements, request)) {
+function use({ used }: Role, meant: Statement[], request: Request): void {
+  for (const statement of meant) {
+    const { actions, resources } = statement;
     const parts = used.get(statement) ?? new Set<string>();
     used.set(statement, parts);
-    for (const { text, matches } of statement.actions) if (matches(request.action)) parts.add(text);
-    for (const { text, matches } of statement.resources) if (matches(request.resource)) parts.add(text);
+    if (parts.size === actions.length + resources.length) continue;
+    for (const { text, matches } of actions) if (matches(request.action)) parts.add(text);
+    for (const { text, matches } of resources) if (matches(request.resource)) parts.add(text);
   }
 }

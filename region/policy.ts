@@ -36,7 +36,11 @@ export type Verdict = 'allowed' | 'denied' | 'explicitly denied';
  * policy evaluation logic).
  */
 export function judge(statements: Statement[], request: Request): Verdict {
-  const meant = meaning(statements, request);
+  return verdictOf(meaning(statements, request));
+}
+
+/** Of the statements that speak of a request. */
+export function verdictOf(meant: Statement[]): Verdict {
   if (meant.some(({ effect }) => effect === 'Deny')) return 'explicitly denied';
   return meant.length > 0 ? 'allowed' : 'denied';
 }
@@ -50,8 +54,8 @@ export function meaning(statements: Statement[], request: Request): Statement[] 
   const { action, resource, keys = {}, principal } = request;
   return statements.filter(
     (one) =>
-      (one.principals === undefined || one.principals.includes(principal ?? '')) &&
       one.actions.some(({ matches }) => matches(action)) &&
+      (one.principals === undefined || one.principals.includes(principal ?? '')) &&
       one.resources.some(({ matches }) => matches(resource)) &&
       one.holds(keys),
   );
@@ -88,7 +92,7 @@ function readStatement(statement: Record<string, unknown>, kind: keyof typeof el
   );
   return {
     effect,
-    actions: texts('Action', Action).map((text) => ({ text, matches: like(text, 'i') })),
+    actions: texts('Action', Action).map((text) => ({ text, matches: likeAction(text) })),
     resources: texts('Resource', Resource).map((text) => ({ text, matches: likeArn(text) })),
     principals: kind === 'resource' ? readPrincipal(Principal) : undefined,
     holds: (keys) => conditions.every((condition) => condition(keys)),
@@ -139,30 +143,30 @@ function texts(what: string, value: unknown): string[] {
 /** In an ARN a `*` stays within its part; the last part may hold colons itself. */
 function likeArn(pattern: string): Matches {
   if (pattern === '*') return () => true;
-  const [head, last] = partsOf(pattern);
-  if (last === undefined) throw new TemplateError(`${pattern} is no ARN`);
-  const matches = [...head, last].map((part) => like(part));
-  return (value) => {
-    const [foundHead, foundLast] = partsOf(value);
-    const found = [...foundHead, foundLast ?? ''];
-    return foundLast !== undefined && matches.every((part, index) => part(found[index]!));
-  };
-}
-
-/** The five parts before the last one, which is missing in what is no ARN. */
-function partsOf(arn: string): [head: string[], last: string | undefined] {
-  const parts = arn.split(':');
-  return [parts.slice(0, 5), parts.length < 6 ? undefined : parts.slice(5).join(':')];
+  const parts = pattern.split(':');
+  if (parts.length < 6) throw new TemplateError(`${pattern} is no ARN`);
+  const head = parts.slice(0, 5).map((part) => expressionOf(part, '[^:]'));
+  return matching([...head, expressionOf(parts.slice(5).join(':'), '.')].join(':'));
 }
 
 /** `*` stands for any characters, `?` for one. */
-function like(pattern: string, flags = ''): Matches {
-  const text = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${text}$`, `s${flags}`);
-  return (value) => expression.test(value);
+function like(pattern: string): Matches {
+  return matching(expressionOf(pattern, '.'));
+}
+
+/** Actions are the same in large and small letters. */
+function likeAction(pattern: string): Matches {
+  const matches = like(pattern.toLowerCase());
+  const exact = !/[*?]/.test(pattern);
+  return (action) => (!exact || action.length === pattern.length) && matches(action.toLowerCase());
+}
+
+const expressionOf = (pattern: string, any: string): string =>
+  pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/[*?]/g, (it) => (it === '*' ? `${any}*` : any));
+
+function matching(expression: string): Matches {
+  const whole = new RegExp(`^${expression}$`, 's');
+  return (value) => whole.test(value);
 }
 
 const list = (value: unknown): unknown[] => [value].flat();

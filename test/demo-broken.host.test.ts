@@ -218,6 +218,8 @@ async function playBroken(port: number, { step, after = [], atOnce, patienceMs =
       last,
     ],
   });
+  // What a broken region refuses, the deployed roles allow all the same.
+  expect(region?.world.access.denials).toEqual([]);
   return { code, output: text() };
 }
 

@@ -119,6 +119,7 @@ export async function shoalRegion() {
       await http.close();
       await applications.close();
       await world.close();
+      expect(world.access.denials).toEqual([]);
     },
   };
   return region;

@@ -55,6 +55,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await region?.close();
   rmSync(folder, { recursive: true, force: true });
+  // Whatever the tests came to, the deployed roles allow.
+  expect(region?.world.access.denials).toEqual([]);
 });
 
 async function until(what: string, done: () => Promise<boolean>): Promise<void> {

@@ -66,7 +66,8 @@ export type SmallRegion = Awaited<ReturnType<typeof smallRegion>>;
 /**
  * A fleet of three hosts, one a zone, that answer at once: the operator's code calls the region's operations with
  * no wire between, on a clock of its own, so that a rollout takes milliseconds. It begins without state, with new
- * hosts, in service or, with `inHooks`, on their way there. Every call is one of the function's deployed role.
+ * hosts, in service or, with `inHooks`, on their way there. Every call is one of the function's deployed role; where
+ * `denials` are what it is about, what the runs log is kept.
  */
 export async function smallRegion({ inHooks = false, hosts: size = 3, denials = false } = {}) {
   const time = virtualTime(Date.parse('2026-11-24T09:00:00Z'));
@@ -77,7 +78,8 @@ export async function smallRegion({ inHooks = false, hosts: size = 3, denials = 
     hosts: { launch: async (instance) => fleet.watch(await hosts.launch(instance)) },
   });
   const logged: string[] = [];
-  const log: Engine['log'] = (message, fields) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const log: Engine['log'] = (message, fields) =>
+    void (denials && logged.push(`${message} ${JSON.stringify(fields)}`));
   const engine = { ...deployed, clock: time, log, measure: () => {} };
   deployRoles(world);
   const operateAs =
