@@ -60,6 +60,6 @@ test('a rollout takes one that drains along, and waits until it is healthy', () 
   const moved = instance('i-1', { target: at('draining'), host: runs(edited) });
   expect(decide(rollingOut([moved, instance('i-2', { host: runs(good) })]))).toMatchObject([
     { step: 'wait', instance: 'i-1', reason: 'waiting for its target' },
-    { step: 'nothing', instance: 'i-2', reason: 'live, its turn comes' },
+    { step: 'nothing', instance: 'i-2', reason: 'runs live, its turn comes' },
   ]);
 });
