@@ -39,9 +39,10 @@ export function aws(
   };
   const common = { retryStrategy: patience, requestHandler, ...config } as SSMClientConfig & object;
   // Nobody waits for a notice for long: the work is what counts.
+  const noticeMs = limits.noticeTimeoutSeconds * 1000;
   const hasty = {
     maxAttempts: limits.noticeTriesMax,
-    requestHandler: { ...requestHandler, requestTimeout: limits.noticeTimeoutSeconds * 1000 },
+    requestHandler: { ...requestHandler, connectionTimeout: noticeMs, requestTimeout: noticeMs },
     ...config,
   };
   const ssm = fewAtOnce(new SSMClient(common));

@@ -12,21 +12,25 @@ export type Notify = (events: { type: string; detail: object }[]) => Promise<voi
 
 /** In a file of its own, so that a function that says nothing starts without this client. */
 export function notifier(config: EventBridgeClientConfig, Source: string): Notify {
-  const client = new EventBridgeClient(config);
+  // Most invocations have nothing to say, and a client takes time to make.
+  let client: EventBridgeClient | undefined;
   return async (events) => {
-    for (const batch of batches(events, limits.noticesMax))
-      await doing(`sending ${batch.map(({ type }) => type).join(', ')}`, async () => {
-        const Entries = batch.map(({ type, detail }) => ({
-          ...{ Source, DetailType: type, Detail: JSON.stringify(detail) },
-        }));
-        const { FailedEntryCount = 0, Entries: answers = [] } = await client.send(
-          new PutEventsCommand({ Entries }),
-        );
-        if (FailedEntryCount === 0) return;
-        const refused = answers.flatMap(({ ErrorCode, ErrorMessage }) =>
-          ErrorCode === undefined ? [] : [`${ErrorCode}: ${ErrorMessage}`],
-        );
-        throw new Error(`${FailedEntryCount} of ${batch.length} not taken: ${refused.join('; ')}`);
-      });
+    client ??= new EventBridgeClient(config);
+    for (const batch of batches(events, limits.noticesMax)) await put(client, batch, Source);
   };
+}
+
+async function put(client: EventBridgeClient, events: Parameters<Notify>[0], Source: string): Promise<void> {
+  await doing(`sending ${events.map(({ type }) => type).join(', ')}`, async () => {
+    const Entries = events.map(({ type, detail }) => ({
+      ...{ Source, DetailType: type, Detail: JSON.stringify(detail) },
+    }));
+    const answer = await client.send(new PutEventsCommand({ Entries }));
+    const { FailedEntryCount = 0, Entries: results = [] } = answer;
+    if (FailedEntryCount === 0) return;
+    const refused = results.flatMap(({ ErrorCode, ErrorMessage }) =>
+      ErrorCode === undefined ? [] : [`${ErrorCode}: ${ErrorMessage}`],
+    );
+    throw new Error(`${FailedEntryCount} of ${events.length} not taken: ${refused.join('; ')}`);
+  });
 }

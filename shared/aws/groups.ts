@@ -4,6 +4,7 @@ import {
   type AutoScalingGroup,
   CompleteLifecycleActionCommand,
   DescribeAutoScalingGroupsCommand,
+  DescribeAutoScalingInstancesCommand,
   DescribeLifecycleHooksCommand,
   DescribeScalingActivitiesCommand,
   DescribeWarmPoolCommand,
@@ -46,6 +47,8 @@ export interface Groups {
   /** All groups tagged `tag = fleet`. */
   ofFleet(fleet: string): Promise<Group[]>;
   named(name: string): Promise<Group | null>;
+  /** The group that the instance is in, null for one that is in none. */
+  ofInstance(instance: string): Promise<Group | null>;
   /** All groups that carry the tag, whatever its value. */
   tagged(): Promise<Group[]>;
   hooks(group: string): Promise<Hook[]>;
@@ -80,15 +83,23 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
     );
     return { ...group, instances: [...group.instances, ...pooled] };
   };
+  const named = async (name: string): Promise<Group | null> => {
+    const [found] = await describe(`reading group ${name}`, { AutoScalingGroupNames: [name] });
+    return found === undefined ? null : withPool(found);
+  };
   return {
+    named,
+    ofInstance: (instance) =>
+      doing(`reading which group ${instance} is in`, async () => {
+        const input = { InstanceIds: [instance] };
+        const answer = await client.send(new DescribeAutoScalingInstancesCommand(input));
+        const name = answer.AutoScalingInstances?.[0]?.AutoScalingGroupName;
+        return name === undefined ? null : named(name);
+      }),
     ofFleet: async (fleet) => {
       const Filters = [{ Name: `tag:${tag}`, Values: [fleet] }];
       const found = await describe(`reading the groups of fleet ${fleet}`, { Filters });
       return Promise.all(found.map(withPool));
-    },
-    named: async (name) => {
-      const [found] = await describe(`reading group ${name}`, { AutoScalingGroupNames: [name] });
-      return found === undefined ? null : withPool(found);
     },
     tagged: () =>
       describe('reading all groups', { Filters: [{ Name: 'tag-key', Values: [tag] }], MaxRecords: 100 }),

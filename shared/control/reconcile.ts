@@ -12,6 +12,7 @@ import type { Ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
 import { type Plan, plan } from './plan.ts';
 import { type Ended, line, run } from './run.ts';
+import { interrupted, SpotEvent } from './spot.ts';
 import { stateStore } from './state.ts';
 import { type FleetReport, fleetReport } from './status.ts';
 
@@ -44,12 +45,14 @@ export type Reconciled =
   | FleetReport
   | { fleets: number; handedOver: string[] };
 
-/** One loop for the schedule, a parameter's change and a call by hand: they differ in scope alone. */
+/** One loop for the schedule, a parameter's change, a spot's notice and a call by hand: they differ in scope alone. */
 export async function reconcileEvent(engine: Engine, event: unknown, until: number): Promise<Reconciled> {
   const scheduled = v.safeParse(Scheduled, event);
   if (scheduled.success) return sweep(engine, Date.parse(scheduled.output.time));
   const change = v.safeParse(ParameterChange, event);
   if (change.success) return edited(engine, change.output, until);
+  const spot = v.safeParse(SpotEvent, event);
+  if (spot.success) return interrupted(engine, spot.output, until);
   const byHand = v.safeParse(ByHand, event);
   if (!byHand.success) throw new Error(describe(byHand.issues[0]));
   const data = byHand.output;
@@ -186,6 +189,6 @@ function describe(issue: v.BaseIssue<unknown>): string {
     `${v.getDotPath(issue) ?? 'the event'}: ${issue.message}. ` +
     'Expected {"fleet": NAME, "mode": "plan" | "apply" | "status" | "rollback"} ("plan" also takes "set": {NAME: ' +
     'VALUE} and "rollback": true | SHA256, "apply" takes "force": true, "rollback" takes "to": SHA256), ' +
-    'a schedule event or a Parameter Store change'
+    'a schedule event, a Parameter Store change or a notice of a spot instance'
   );
 }

@@ -157,6 +157,8 @@ export type Scope =
         | null;
       /** An instance that began to come or go a moment ago is left to its own event's handler. */
       leaveYoung: boolean;
+      /** EC2 has just warned that it takes this instance back. */
+      interrupted?: string;
     };
 
 export interface Observed {

@@ -2,9 +2,11 @@ import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
 import { follows, isProven, lacksProbeAlone, reasonOf } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
+import { interruption } from './spot.ts';
 
 /**
- * In service: on its goal and registered, or on the way there. Nothing is registered unproven.
+ * In service: on its goal and registered, or on the way there. Nothing is registered unproven, and nothing that
+ * drains: whatever took it out (a hand, a sickness, EC2) holds until that is over.
  *
  * @param sick Who leaves the target group now, and why.
  */
@@ -17,13 +19,15 @@ export function serving(
   const { id, target, host, agentOnline } = instance;
   const { timing, now } = observed;
   const goal = fleet.goal(instance);
+  const taken = interruption(observed, instance);
+  if (taken !== null) return taken;
   const ailment = sick.get(id);
   if (ailment !== undefined) return { step: 'deregister', instance: id, reason: `sick: ${ailment}` };
   if (!agentOnline)
     return report(instance, 'agents', 'its agent is offline: nothing can be asked or changed on it');
   if (host.kind === 'asked') return awaitCommand(now, timing, instance);
   const unregistered = target === null || target.state.endsWith('draining');
-  const suspicious = unregistered ? 'in service, but not registered' : ailing(target);
+  const suspicious = target === null ? 'in service, but not registered' : ailing(target);
   if (host.kind === 'unknown' && (fleet.ask || suspicious !== null))
     return { step: 'ask', instance: id, mode: 'check', reason: suspicious ?? fleet.says };
   if (host.kind === 'unknown') return rest(instance, fleet.says);
@@ -54,7 +58,7 @@ export function serving(
     const reason = goal.reason.includes(found) ? goal.reason : `${goal.reason}: ${found}`;
     return command(observed, instance, { ...goal, reason });
   }
-  if (!unregistered) return settled(observed, instance, goal.reason);
+  if (target !== null) return settled(observed, instance, goal.reason);
   const problems = observed.targetGroup === null ? ['no target group'] : observed.targetGroup.problems;
   if (problems.length > 0) return rest(instance, `not registered: ${problems.join('; ')}`);
   return { step: 'register', instance: id, reason: 'in service and proven, but not registered' };
@@ -78,7 +82,8 @@ function settled({ state, timing }: Observed, instance: Instance, reason: string
       'targets',
       `its Squid is proven, but its target is unhealthy (${target.reason}): look at what is between the balancer and port ${target.port}`,
     );
-  return { step: 'nothing', instance: id, reason: `runs ${reason}` };
+  const drains = target?.state.endsWith('draining') ? ', and is registered again when it has drained' : '';
+  return { step: 'nothing', instance: id, reason: `runs ${reason}${drains}` };
 }
 
 /** Something looks wrong, so the host is asked, though it isn't its time. */

@@ -32,6 +32,8 @@ export const limits = {
   agentBudgetSeconds: 600,
   /** From registration to `healthy`, or a new machine is tried while others are healthy. */
   healthyBudgetSeconds: 900,
+  /** From a spot interruption's warning until EC2 takes the machine (AWS). */
+  spotNoticeSeconds: 120,
   /** A launch as a whole, counted from the scaling activity's start. */
   launchBudgetSeconds: 2400,
   /** One in service that can't be reached for so long holds no rollout up any more. */

@@ -1,0 +1,24 @@
+import { staysHealthy } from './members.ts';
+import type { Instance, Observed, Step } from './model.ts';
+
+/**
+ * EC2 takes the machine back in two minutes: it leaves the balancer now, while it still serves. Nobody has to
+ * remember that, since its target drains from then on, and what drains is left alone. Null when nothing of it is
+ * known, or when it is out already.
+ */
+export function interruption(observed: Observed, { id, target }: Instance): Step | null {
+  const { scope, targetGroup, instances } = observed;
+  if (scope.kind !== 'fleet' || scope.interrupted !== id) return null;
+  if (target === null || target.state.endsWith('draining')) return null;
+  const reason = 'EC2 takes it back in two minutes';
+  const problems = targetGroup === null ? ['no target group'] : targetGroup.problems;
+  if (problems.length > 0) return rest(id, `${reason}, but it is left alone: ${problems.join('; ')}`);
+  const isLast = !instances.some((other) => other.id !== id && staysHealthy(other));
+  if (target.state === 'healthy' && isLast)
+    return rest(id, `${reason}, but no healthy target would be left: it serves to the end`);
+  return { step: 'deregister', instance: id, reason };
+}
+
+function rest(instance: string, reason: string): Step {
+  return { step: 'nothing', instance, reason };
+}
