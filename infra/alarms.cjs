@@ -32,7 +32,7 @@ const ALARMS = (prefix, shoal) => ({
   },
   'rejected-configuration': {
     of: own('Rejected', 'Maximum', 5 * MINUTE),
-    says: 'What the parameters of a fleet ask for was rejected; its hosts stay on what was live before.',
+    says: 'The parameters of a fleet are broken, or what they ask for was rejected; its hosts stay on what was live.',
     do: `${shoal('status FLEET')}, and mend the parameter.`,
   },
   'drift-not-repaired': {

@@ -7,7 +7,7 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-const isThere = spawnSync('moto_server', ['--version']).status === 0;
+const isThere = spawnSync('moto_server', ['--help']).status === 0;
 const port = 20_000 + (process.pid % 10_000);
 const endpoint = `http://127.0.0.1:${port}`;
 const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
@@ -33,15 +33,13 @@ describe.skipIf(!isThere)('npm run deploy against an emulator (needs moto_server
     rmSync(folder, { recursive: true });
   });
 
-  test('deploys a stage, and a second time with another setting', async () => {
+  test('creates the stack of a stage with its settings', async () => {
     expect(deploy('log-level=WARN')).toMatchObject({ status: 0 });
     expect(await stack()).toMatchObject({
+      status: expect.stringMatching(/^(CREATE|UPDATE)_COMPLETE$/),
       LogLevel: 'WARN',
       Alarms: 'on',
-      ReconcileFunction: 'shoal-test-reconcile',
     });
-    expect(deploy('alarms=off')).toMatchObject({ status: 0 });
-    expect(await stack()).toMatchObject({ LogLevel: 'INFO', Alarms: 'off' });
   });
 
   test('refuses a wrong setting before anything is changed', async () => {
@@ -60,17 +58,14 @@ describe.skipIf(!isThere)('npm run deploy against an emulator (needs moto_server
     );
   }
 
-  /** The stack's parameters and outputs. */
   async function stack(): Promise<Record<string, string | undefined>> {
     const client = new CloudFormationClient({
       ...{ endpoint, region: 'eu-west-1' },
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     });
     const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: 'shoal-test' }));
-    const { Parameters = [], Outputs = [] } = Stacks[0] ?? {};
-    return Object.fromEntries([
-      ...Parameters.map(({ ParameterKey, ParameterValue }) => [ParameterKey, ParameterValue]),
-      ...Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
-    ]);
+    const { StackStatus: status, Parameters = [] } = Stacks[0] ?? {};
+    const parameters = Parameters.map((it) => [it.ParameterKey, it.ParameterValue]);
+    return { status, ...Object.fromEntries(parameters) };
   }
 });

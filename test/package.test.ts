@@ -121,6 +121,5 @@ function statementsOf(resources: Resource[]): Statement[] {
       return Properties.Policies.map((policy: Resource['Properties']) => policy.PolicyDocument);
     return [];
   });
-  // A statement that stands on a condition counts as if it held.
-  return documents.flatMap((policy) => policy.Statement).map((one) => one['Fn::If']?.[1] ?? one);
+  return documents.flatMap((policy) => policy.Statement);
 }

@@ -50,7 +50,7 @@ export function metricsOfActs(
 
 /** How the fleet is: each look at the whole of it says so once, also when there is nothing to say. */
 export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
-  const { fleet, scope, instances, state } = observed;
+  const { fleet, scope, instances, desired, state } = observed;
   if (scope.kind === 'instance') return [];
   const held = steps.filter((step) => step.step === 'wait' && step.held);
   const reports = steps.filter((step) => step.step === 'report');
@@ -60,7 +60,7 @@ export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
   const isKnown = instances.filter(isReachableMember).every(({ host }) => host.kind !== 'unknown');
   return [
     ...ofFleetAndAll('HeldLaunches', held.length, { fleet }),
-    ...ofFleetAndAll('Rejected', state.status?.rejected ? 1 : 0, { fleet }),
+    ...ofFleetAndAll('Rejected', state.status?.rejected || desired.kind === 'mistakes' ? 1 : 0, { fleet }),
     ...ofFleetAndAll('UnwellHosts', unwell.length, { fleet }),
     ...(isKnown ? ofFleetAndAll('Drifted', drifted(observed).length, { fleet }) : []),
     count('InService', inService.length, { fleet }),

@@ -101,12 +101,14 @@ test('hosts that do not run what they should are counted where all were asked', 
   expect(drifted(other, instance('i-2'))).toEqual([]);
 });
 
-test('a configuration that stands rejected is counted at each look', () => {
+test('what is rejected or broken is counted at each look', () => {
   const { state } = world([]);
   const observed = world([instance('i-1', { host: runs(good) })], {
     state: { ...state, status: { ...onLive, rejected } },
   });
   expect(metricsOfLook(observed, decide(observed))).toEqual(expect.arrayContaining(both('Rejected', 1)));
+  const broken = world([], { desired: { kind: 'mistakes', mistakes: [], editedAt: 0 } });
+  expect(metricsOfLook(broken, [])).toEqual(expect.arrayContaining(both('Rejected', 1)));
 });
 
 test('an admission counts with the time of each phase that this run has seen', () => {

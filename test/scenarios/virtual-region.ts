@@ -20,6 +20,7 @@ import { createWorld, type World } from '../../region/world.ts';
 import { notifier } from '../../shared/aws/events.ts';
 import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../../shared/control/engine.ts';
+import type { Metric } from '../../shared/decisions/metrics.ts';
 import type { Status } from '../../shared/decisions/model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -52,6 +53,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
   const hosts = createSimulatedHosts(machineClock);
   const logs: Record<string, unknown>[] = [];
   const failures: string[] = [];
+  const measured: (Metric & { at: number; prefix: string })[] = [];
   const sandboxes: Sandboxes = {
     start: async (spec, log) => {
       const name = spec.name.split('-').at(-1) as string;
@@ -67,6 +69,9 @@ export async function virtualRegion(options: VirtualOptions = {}) {
       );
       engine.log = (message, fields) =>
         void logs.push({ at: Date.now(), function: name, message, ...fields });
+      const { prefix } = engine;
+      engine.measure = (metrics) =>
+        void measured.push(...metrics.map((metric) => ({ at: Date.now(), prefix, ...metric })));
       const handler = functions[name]?.(engine) as (event: unknown, context: Context) => Promise<unknown>;
       const watched = async (event: unknown, context: unknown) => {
         try {
@@ -167,6 +172,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     applications,
     logs,
     failures,
+    measured,
     routes,
     targetGroup,
     /** An answer that no retry helps against. */
