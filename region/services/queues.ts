@@ -27,6 +27,8 @@ export interface Queue {
   statements: QueueStatement[];
 }
 
+export type QueueSettings = Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>;
+
 export interface QueueStatement {
   Effect: string;
   Principal?: { Service?: string | string[] };
@@ -38,10 +40,10 @@ export interface QueueStatement {
 export interface Queues {
   service: Service;
   /** Answers the queue's ARN and URL. */
-  create(
-    name: string,
-    settings?: Partial<Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>>,
-  ): Queue;
+  create(name: string, settings?: Partial<QueueSettings>): Queue;
+  /** What isn't given stays. Throws QueueDoesNotExist. */
+  change(url: string, settings: Partial<QueueSettings>): void;
+  remove(url: string): void;
   setPolicy(url: string, statements: QueueStatement[]): void;
   /** Throws QueueDoesNotExist. */
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
@@ -57,6 +59,7 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
     if (queue) return queue;
     throw new AwsError('QueueDoesNotExist', 'The specified queue does not exist.');
   };
+  const byUrl = (url: string) => find([...queues.values()].find((queue) => queue.url === url)?.arn ?? url);
   return {
     service: {
       name: 'sqs',
@@ -76,9 +79,10 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       queues.set(queueArn, queue);
       return queue;
     },
+    change: (url, settings) => void Object.assign(byUrl(url), settings),
+    remove: (url) => void queues.delete(byUrl(url).arn),
     setPolicy(url, statements) {
-      const named = [...queues].find(([, queue]) => queue.url === url);
-      find(named?.[0] ?? url).statements = statements;
+      byUrl(url).statements = statements;
     },
     send(queueArn, body, attributes = {}) {
       const times = { sentAt: clock.now(), visibleAt: 0, receipts: 0 };

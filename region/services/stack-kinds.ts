@@ -1,5 +1,5 @@
 import { TemplateError } from '../template-intrinsics.ts';
-import type { QueueStatement } from './queues.ts';
+import type { QueueSettings, QueueStatement } from './queues.ts';
 import { fleetKinds } from './stack-fleet.ts';
 import { functionKinds, queueArn } from './stack-functions.ts';
 import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
@@ -34,25 +34,37 @@ function eventKinds({ events, queues }: KindsOptions): Record<string, ResourceKi
         });
         return { id: name, Arn: ruleArn };
       },
+      { remove: events.removeRule },
     ),
     'AWS::SQS::Queue': kind(
       'QueueName MessageRetentionPeriod SqsManagedSseEnabled KmsMasterKeyId VisibilityTimeout Tags',
       (p, { generatedName }) => {
         const name = p.QueueName ?? generatedName;
-        const queue = queues.create(name, {
-          ...(p.VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(p.VisibilityTimeout) }),
-          ...(p.MessageRetentionPeriod !== undefined && {
-            retentionSeconds: Number(p.MessageRetentionPeriod),
-          }),
-        });
+        const queue = queues.create(name, queueSettings(p));
         return { id: queue.url, Arn: queue.arn, QueueName: name, QueueUrl: queue.url };
       },
+      { update: (url, p) => queues.change(url, queueSettings(p)), remove: queues.remove },
     ),
-    'AWS::SQS::QueuePolicy': kind('Queues PolicyDocument', (p, { generatedName }) => {
-      for (const url of p.Queues)
-        queues.setPolicy(url, [p.PolicyDocument.Statement].flat() as QueueStatement[]);
-      return { id: generatedName };
-    }),
+    'AWS::SQS::QueuePolicy': kind(
+      'Queues PolicyDocument',
+      (p, { generatedName }) => {
+        for (const url of p.Queues)
+          queues.setPolicy(url, [p.PolicyDocument.Statement].flat() as QueueStatement[]);
+        return { id: generatedName };
+      },
+      {
+        remove(_, p) {
+          for (const url of p.Queues) queues.setPolicy(url, []);
+        },
+      },
+    ),
+  };
+}
+
+function queueSettings({ VisibilityTimeout, MessageRetentionPeriod }: Properties): Partial<QueueSettings> {
+  return {
+    ...(VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(VisibilityTimeout) }),
+    ...(MessageRetentionPeriod !== undefined && { retentionSeconds: Number(MessageRetentionPeriod) }),
   };
 }
 
@@ -80,24 +92,32 @@ function ruleTarget(target: Properties) {
 }
 
 function systemsManagerKinds({ world }: KindsOptions): Record<string, ResourceKind> {
+  const putDocument = (name: string, { DocumentType, Content }: Properties) => {
+    if (DocumentType !== 'Command') throw new TemplateError('only Command documents are known to the region');
+    world.commands.putDocument(name, typeof Content === 'string' ? Content : JSON.stringify(Content));
+  };
   return {
     'AWS::SSM::Document': kind(
       'Name Content DocumentType DocumentFormat TargetType UpdateMethod Tags',
       (p, { generatedName }) => {
         const name = p.Name ?? generatedName;
-        if (p.DocumentType !== 'Command')
-          throw new TemplateError('only Command documents are known to the region');
-        world.commands.putDocument(
-          name,
-          typeof p.Content === 'string' ? p.Content : JSON.stringify(p.Content),
-        );
+        putDocument(name, p);
         return { id: name };
       },
+      { update: putDocument, remove: world.commands.deleteDocument },
     ),
-    'AWS::SSM::Parameter': kind('Name Type Value', (p, { generatedName }) => {
-      const name = p.Name ?? generatedName;
-      world.parameters.put({ Name: name, Type: p.Type, Value: String(p.Value) });
-      return { id: name, Type: p.Type, Value: String(p.Value) };
-    }),
+    'AWS::SSM::Parameter': kind(
+      'Name Type Value',
+      (p, { generatedName }) => {
+        const name = p.Name ?? generatedName;
+        world.parameters.put({ Name: name, Type: p.Type, Value: String(p.Value) });
+        return { id: name, Type: p.Type, Value: String(p.Value) };
+      },
+      {
+        update: (name, { Type, Value }) =>
+          world.parameters.put({ Name: name, Type, Value: String(Value), Overwrite: true }),
+        remove: world.parameters.delete,
+      },
+    ),
   };
 }
