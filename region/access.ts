@@ -11,6 +11,13 @@ export interface Role {
   used: Map<Statement, Set<string>>;
 }
 
+/** What a role is made of: documents of its own, and ARNs of managed policies. */
+export interface RoleSource {
+  documents: unknown[];
+  managed: string[];
+  boundary: string | undefined;
+}
+
 /** A denied request, as AWS words it. */
 export interface Denial {
   identity: string;
@@ -34,25 +41,33 @@ export class Access {
   readonly denials: Denial[] = [];
   /** Hears why something is denied, of the first of those that differ in no more than their resource. */
   onDenial: (message: string) => void = () => {};
+  private readonly sources = new Map<string, RoleSource>();
   private readonly policies = new Map<string, Statement[]>();
   private readonly profiles = new Map<string, string>();
   private readonly launchTemplates = new Map<string, string | undefined>();
 
-  /** A managed policy; answers its ARN. */
-  addPolicy(name: string, document: unknown): string {
-    const arn = iamArn(`policy/${name}`);
+  /** A managed policy, new or changed; roles that have it go by it from now on. */
+  setPolicy(arn: string, document: unknown): void {
     this.policies.set(arn, readPolicy(document, 'identity'));
-    return arn;
+    for (const [name, source] of this.sources)
+      if (source.managed.includes(arn) || source.boundary === arn) this.setRole(name, source);
   }
 
   /** @throws TemplateError for a managed policy that isn't one of the region's. */
-  addRole(name: string, documents: unknown[], managed: string[], boundary: string | undefined): void {
+  setRole(name: string, source: RoleSource): void {
+    const { documents, managed, boundary } = source;
     const statements = [
       ...managed.flatMap((arn) => this.policy(arn)),
       ...documents.flatMap((document) => readPolicy(document, 'identity')),
     ];
     const bounds = boundary === undefined ? undefined : this.policy(boundary);
     this.roles.set(name, { name, statements, boundary: bounds, used: new Map() });
+    this.sources.set(name, source);
+  }
+
+  /** @param id A role's name, or the ARN of a managed policy or an instance profile. */
+  remove(id: string): void {
+    for (const map of [this.roles, this.sources, this.policies, this.profiles]) map.delete(id);
   }
 
   /** Answers the profile's ARN. */

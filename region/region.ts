@@ -154,10 +154,13 @@ function changePace(world: World, { stacks, events }: Applications, pace: string
 
 function unpack({ packageDirectory, stateDirectory }: RegionOptions, zipName: string, functionName: string) {
   const file = join(packageDirectory, '.serverless', zipName);
-  const directory = join(stateDirectory, 'functions', functionName);
-  unzip(file, directory);
   const zip = readFileSync(file);
-  return { directory, size: zip.length, sha256: createHash('sha256').update(zip).digest('base64') };
+  const hash = createHash('sha256').update(zip);
+  const sha256 = hash.copy().digest('base64');
+  // Each code has a folder of its own: what runs goes on with the one that it began with.
+  const directory = join(stateDirectory, 'functions', functionName, hash.digest('hex').slice(0, 12));
+  unzip(file, directory);
+  return { directory, size: zip.length, sha256 };
 }
 
 function writeLog(stateDirectory: string, functionName: string, line: string): void {

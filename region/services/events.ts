@@ -38,6 +38,7 @@ export interface Events {
   service: Service;
   /** Answers the rule's ARN. Throws InvalidEventPatternException, ValidationException. */
   createRule(rule: RuleDefinition): string;
+  removeRule(name: string): void;
   /** Hands an event of the default bus to the targets of every rule that matches it. */
   deliver(event: BusEvent): void;
   /** Starts every schedule's period over, at the pace there is now. */
@@ -126,6 +127,10 @@ export function createEvents(options: EventsOptions): Events {
       rules.set(name, rule);
       schedule(rule);
       return rule.arn;
+    },
+    removeRule(name) {
+      rules.get(name)?.cancel();
+      rules.delete(name);
     },
     deliver: (event) => spread(event, ({ matches }) => matches?.(event) === true),
     restart: () => [...rules.values()].forEach(schedule),

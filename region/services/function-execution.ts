@@ -98,6 +98,7 @@ export function createExecutor(
     const initStart = clock.now();
     let start = initStart;
     let outcome: Omit<Outcome, 'logTail'>;
+    const { definition } = one;
     try {
       const sandbox = warm?.sandbox ?? (await startSandbox(one, token, log));
       active.add(sandbox);
@@ -105,7 +106,8 @@ export function createExecutor(
       log.write(`START RequestId: ${requestId} Version: $LATEST`);
       outcome = await invokeWithin(timers, clock, { one, sandbox, token, payload, requestId, log });
       active.delete(sandbox);
-      if (closed || outcome.error?.fatal) await sandbox.stop();
+      // One of what the function was before it was changed serves no other event.
+      if (closed || outcome.error?.fatal || definition !== one.definition) await sandbox.stop();
       else park(one, { sandbox, token, log });
     } catch (thrown) {
       const error = functionError(thrown); // The handler's module threw while it was loaded.

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as model from '@aws-sdk/client-lambda';
 import type { Faults } from '../faults.ts';
 import { page } from '../pages.ts';
@@ -41,9 +42,11 @@ export interface Functions {
   service: Service;
   create(definition: FunctionDefinition): void;
   /** Its environments that run go on with what they had; the next invocation has a new one. */
-  changeEnvironment(name: string, variables: Record<string, string>): void;
+  change(name: string, changes: Partial<FunctionDefinition>): void;
+  remove(name: string): void;
   configureAsync(name: string, config: AsyncConfig): void;
   permit(permission: Permission): void;
+  forbid(permission: Permission): void;
   /** Whether the function lets this source of a service (`events.amazonaws.com`) invoke it. */
   permits(functionArn: string, principal: string, sourceArn: string): boolean;
   /** Accepts an event as an asynchronous invocation does. Throws ResourceNotFoundException. */
@@ -63,7 +66,7 @@ const synchronousBytesMax = 6 * 1024 * 1024;
 const asynchronousBytesMax = 1024 * 1024;
 const pageMax = 50;
 const fresh = () => ({ idle: [], running: 0, kills: new Map<string, () => void>() });
-const asyncDefaults: AsyncConfig = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600 };
+export const asyncDefaults: AsyncConfig = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600 };
 const functionName =
   /^(?:arn:aws:lambda:[\w-]+:)?(?:(?:\d{12}:)?function:|\d{12}:)?([\w-]{1,64})(?::\$LATEST)?$/;
 
@@ -133,19 +136,27 @@ export function createFunctions(options: FunctionsOptions): Functions {
       });
       functions.set(definition.name, { definition, async: asyncDefaults, log, ...fresh() });
     },
-    changeEnvironment(name, variables) {
+    change(name, changes) {
       const one = find(name);
-      one.definition = { ...one.definition, environment: { ...one.definition.environment, ...variables } };
-      for (const { sandbox, keepWarm } of one.idle.splice(0)) {
-        keepWarm?.();
-        void sandbox.stop();
-      }
+      one.definition = { ...one.definition, ...changes };
+      stopIdle(one);
+    },
+    remove(name) {
+      stopIdle(find(name));
+      functions.delete(name);
     },
     configureAsync(name, config) {
       find(name).async = config;
     },
     permit: ({ functionName, ...statement }) => {
       permissions.push({ functionName: find(functionName).definition.arn, ...statement });
+    },
+    forbid: ({ functionName, ...statement }) => {
+      const functionArn = functions.get(functionName)?.definition.arn ?? functionName;
+      const kept = permissions.filter(
+        (one) => !isDeepStrictEqual(one, { functionName: functionArn, ...statement }),
+      );
+      permissions.splice(0, permissions.length, ...kept);
     },
     permits: (functionArn, principal, sourceArn) =>
       permissions.some(
@@ -161,6 +172,13 @@ export function createFunctions(options: FunctionsOptions): Functions {
       await executor.close();
     },
   };
+}
+
+function stopIdle({ idle }: LambdaFunction): void {
+  for (const { sandbox, keepWarm } of idle.splice(0)) {
+    keepWarm?.();
+    void sandbox.stop();
+  }
 }
 
 function payloadOf({ Payload, InvocationType }: InvokeInput): string {

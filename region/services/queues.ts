@@ -28,14 +28,16 @@ export interface Queue {
   policy: Statement[];
 }
 
+export type QueueSettings = Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>;
+
 /** SQS as far as dead letters need it: queues that services of the region write to, and people read. */
 export interface Queues {
   service: Service;
   /** Answers the queue's ARN and URL. */
-  create(
-    name: string,
-    settings?: Partial<Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>>,
-  ): Queue;
+  create(name: string, settings?: Partial<QueueSettings>): Queue;
+  /** What isn't given stays. Throws QueueDoesNotExist. */
+  change(url: string, settings: Partial<QueueSettings>): void;
+  remove(url: string): void;
   setPolicy(url: string, policy: Statement[]): void;
   /** Throws QueueDoesNotExist. */
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
@@ -51,6 +53,7 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
     if (queue) return queue;
     throw new AwsError('QueueDoesNotExist', 'The specified queue does not exist.');
   };
+  const byUrl = (url: string) => find([...queues.values()].find((queue) => queue.url === url)?.arn ?? url);
   return {
     service: {
       name: 'sqs',
@@ -70,9 +73,10 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       queues.set(queueArn, queue);
       return queue;
     },
+    change: (url, settings) => void Object.assign(byUrl(url), settings),
+    remove: (url) => void queues.delete(byUrl(url).arn),
     setPolicy(url, policy) {
-      const named = [...queues].find(([, queue]) => queue.url === url);
-      find(named?.[0] ?? url).policy = policy;
+      byUrl(url).policy = policy;
     },
     send(queueArn, body, attributes = {}) {
       const times = { sentAt: clock.now(), visibleAt: 0, receipts: 0 };

@@ -1,6 +1,6 @@
-import { type Access, iamArn } from '../access.ts';
+import { type Access, iamArn, type RoleSource } from '../access.ts';
 import { TemplateError } from '../template-intrinsics.ts';
-import { kind } from './stack-kind.ts';
+import { kind, type Properties } from './stack-kind.ts';
 import type { ResourceKind } from './stacks.ts';
 
 /** IAM's resources, and the launch templates that give instances their role. */
@@ -12,26 +12,31 @@ export function accessKinds(
     'AWS::IAM::ManagedPolicy': kind(
       'ManagedPolicyName Description PolicyDocument',
       (p, { generatedName }) => {
-        return { id: access.addPolicy(p.ManagedPolicyName ?? generatedName, p.PolicyDocument) };
+        const id = iamArn(`policy/${p.ManagedPolicyName ?? generatedName}`);
+        access.setPolicy(id, p.PolicyDocument);
+        return { id };
       },
+      { update: (id, p) => access.setPolicy(id, p.PolicyDocument), remove: (id) => access.remove(id) },
     ),
     'AWS::IAM::Role': kind(
       'RoleName Description AssumeRolePolicyDocument ManagedPolicyArns PermissionsBoundary Policies Tags',
       (p, { generatedName }) => {
         const name = p.RoleName ?? generatedName;
-        const documents = (p.Policies ?? []).map(
-          ({ PolicyDocument }: { PolicyDocument: unknown }) => PolicyDocument,
-        );
-        access.addRole(name, documents, p.ManagedPolicyArns ?? [], p.PermissionsBoundary);
+        access.setRole(name, roleSource(p));
         return { id: name, Arn: iamArn(`role/${name}`), RoleId: name };
       },
+      { update: (id, p) => access.setRole(id, roleSource(p)), remove: (id) => access.remove(id) },
     ),
-    'AWS::IAM::InstanceProfile': kind('InstanceProfileName Roles', (p, { generatedName }) => {
-      const name = p.InstanceProfileName ?? generatedName;
-      const [role, ...others] = p.Roles;
-      if (others.length > 0) throw new TemplateError('an instance profile has one role');
-      return { id: name, Arn: access.addProfile(name, role) };
-    }),
+    'AWS::IAM::InstanceProfile': kind(
+      'InstanceProfileName Roles',
+      (p, { generatedName }) => {
+        const name = p.InstanceProfileName ?? generatedName;
+        const [role, ...others] = p.Roles;
+        if (others.length > 0) throw new TemplateError('an instance profile has one role');
+        return { id: name, Arn: access.addProfile(name, role) };
+      },
+      { remove: (id) => access.remove(iamArn(`instance-profile/${id}`)) },
+    ),
     // All but the profile is only recorded.
     'AWS::EC2::LaunchTemplate': kind(undefined, ({ LaunchTemplateData: data }) => {
       const id = `lt-${ids.hex(17)}`;
@@ -40,3 +45,13 @@ export function accessKinds(
     }),
   };
 }
+
+const roleSource = ({
+  Policies = [],
+  ManagedPolicyArns = [],
+  PermissionsBoundary,
+}: Properties): RoleSource => ({
+  documents: Policies.map(({ PolicyDocument }: { PolicyDocument: unknown }) => PolicyDocument),
+  managed: ManagedPolicyArns,
+  boundary: PermissionsBoundary,
+});

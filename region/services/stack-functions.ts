@@ -1,39 +1,37 @@
 import { basename } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { sessionArn } from '../access.ts';
 import { arn, region } from '../service.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import type { World } from '../world.ts';
+import type { FunctionDefinition } from './function-execution.ts';
+import { asyncDefaults, type Permission } from './functions.ts';
 import { type KindsOptions, kind, type Properties } from './stack-kind.ts';
 import type { ResourceKind } from './stacks.ts';
 
 export function functionKinds(options: KindsOptions): Record<string, ResourceKind> {
   const { functions } = options;
   return {
-    'AWS::Lambda::Function': {
-      ...kind(
-        'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
-        (p, { generatedName }) => createFunction(options, p.FunctionName ?? generatedName, p),
-      ),
-      update(name, properties: Properties, before) {
-        const rest = { Environment: null };
-        if (!isDeepStrictEqual({ ...properties, ...rest }, { ...before, ...rest }))
-          throw new TemplateError(`${name}: the region changes a function's environment alone`);
-        functions.changeEnvironment(name, properties.Environment?.Variables ?? {});
+    'AWS::Lambda::Function': kind(
+      'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
+      (p, { generatedName }) => {
+        const definition = definitionOf(options, p.FunctionName ?? generatedName, p);
+        functions.create(definition);
+        return { id: definition.name, Arn: definition.arn };
       },
-    },
+      {
+        update: (name, p) => functions.change(name, definitionOf(options, name, p)),
+        remove: (name) => functions.remove(name),
+      },
+    ),
     'AWS::Lambda::Permission': kind(
       'Action FunctionName Principal SourceArn SourceAccount',
       (p, { generatedName }) => {
         if (p.Action !== 'lambda:InvokeFunction')
           throw new TemplateError(`Action ${p.Action} is not known to the region`);
-        functions.permit({
-          functionName: p.FunctionName,
-          principal: p.Principal,
-          ...(p.SourceArn !== undefined && { sourceArn: p.SourceArn }),
-        });
+        functions.permit(permissionOf(p));
         return { id: generatedName };
       },
+      { remove: (_, p) => functions.forbid(permissionOf(p)) },
     ),
     'AWS::Lambda::EventInvokeConfig': kind(
       'FunctionName Qualifier DestinationConfig MaximumRetryAttempts MaximumEventAgeInSeconds',
@@ -42,23 +40,40 @@ export function functionKinds(options: KindsOptions): Record<string, ResourceKin
         if (Object.keys(others).length > 0)
           throw new TemplateError('only OnFailure destinations are known to the region');
         functions.configureAsync(p.FunctionName, {
-          maximumRetryAttempts: Number(p.MaximumRetryAttempts ?? 2),
-          maximumEventAgeSeconds: Number(p.MaximumEventAgeInSeconds ?? 21_600),
+          ...asyncDefaults,
+          ...(p.MaximumRetryAttempts !== undefined && {
+            maximumRetryAttempts: Number(p.MaximumRetryAttempts),
+          }),
+          ...(p.MaximumEventAgeInSeconds !== undefined && {
+            maximumEventAgeSeconds: Number(p.MaximumEventAgeInSeconds),
+          }),
           ...(OnFailure && { onFailure: queueArn(OnFailure.Destination) }),
         });
         return { id: generatedName };
       },
+      { remove: (_, p) => functions.configureAsync(p.FunctionName, asyncDefaults) },
     ),
   };
 }
 
-function createFunction({ world, functions, endpoint, unpack }: KindsOptions, name: string, p: Properties) {
+function permissionOf(p: Properties): Permission {
+  return {
+    functionName: p.FunctionName,
+    principal: p.Principal,
+    ...(p.SourceArn !== undefined && { sourceArn: p.SourceArn }),
+  };
+}
+
+function definitionOf(
+  { world, endpoint, unpack }: KindsOptions,
+  name: string,
+  p: Properties,
+): FunctionDefinition {
   if (!p.Code?.S3Key) throw new TemplateError('the region takes code from a package alone (Code.S3Key)');
   const code = unpack(basename(p.Code.S3Key), name);
-  const functionArn = arn('lambda', `function:${name}`);
-  functions.create({
+  return {
     name,
-    arn: functionArn,
+    arn: arn('lambda', `function:${name}`),
     role: p.Role,
     runtime: p.Runtime,
     handler: p.Handler,
@@ -79,8 +94,7 @@ function createFunction({ world, functions, endpoint, unpack }: KindsOptions, na
     ...(p.ReservedConcurrentExecutions !== undefined && {
       reservedConcurrency: Number(p.ReservedConcurrentExecutions),
     }),
-  });
-  return { id: name, Arn: functionArn };
+  };
 }
 
 /** Each function calls with credentials of its own, as the role's session that Lambda makes for it. */

@@ -2,6 +2,7 @@ import { compileTransformer } from '../input-transformer.ts';
 import { readPolicy } from '../policy.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import { isTopic } from './event-delivery.ts';
+import type { QueueSettings } from './queues.ts';
 import { accessKinds } from './stack-access.ts';
 import { fleetKinds } from './stack-fleet.ts';
 import { functionKinds, queueArn } from './stack-functions.ts';
@@ -38,32 +39,56 @@ function eventKinds({ events, queues, topics }: KindsOptions): Record<string, Re
         });
         return { id: name, Arn: ruleArn };
       },
+      { remove: events.removeRule },
     ),
     'AWS::SQS::Queue': kind(
       'QueueName MessageRetentionPeriod SqsManagedSseEnabled KmsMasterKeyId VisibilityTimeout Tags',
       (p, { generatedName }) => {
         const name = p.QueueName ?? generatedName;
-        const queue = queues.create(name, {
-          ...(p.VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(p.VisibilityTimeout) }),
-          ...(p.MessageRetentionPeriod !== undefined && {
-            retentionSeconds: Number(p.MessageRetentionPeriod),
-          }),
-        });
+        const queue = queues.create(name, queueSettings(p));
         return { id: queue.url, Arn: queue.arn, QueueName: name, QueueUrl: queue.url };
       },
+      { update: (url, p) => queues.change(url, queueSettings(p)), remove: queues.remove },
     ),
-    'AWS::SQS::QueuePolicy': kind('Queues PolicyDocument', (p, { generatedName }) => {
-      for (const url of p.Queues) queues.setPolicy(url, readPolicy(p.PolicyDocument, 'resource'));
-      return { id: generatedName };
-    }),
-    'AWS::SNS::Topic': kind('TopicName KmsMasterKeyId Tags', (p, { generatedName }) => {
-      const name = p.TopicName ?? generatedName;
-      return { id: topics.create(name), TopicName: name };
-    }),
-    'AWS::SNS::TopicPolicy': kind('Topics PolicyDocument', (p, { generatedName }) => {
-      for (const topicArn of p.Topics) topics.setPolicy(topicArn, readPolicy(p.PolicyDocument, 'resource'));
-      return { id: generatedName };
-    }),
+    'AWS::SQS::QueuePolicy': kind(
+      'Queues PolicyDocument',
+      (p, { generatedName }) => {
+        for (const url of p.Queues) queues.setPolicy(url, readPolicy(p.PolicyDocument, 'resource'));
+        return { id: generatedName };
+      },
+      {
+        remove(_, p) {
+          for (const url of p.Queues) queues.setPolicy(url, []);
+        },
+      },
+    ),
+    'AWS::SNS::Topic': kind(
+      'TopicName KmsMasterKeyId Tags',
+      (p, { generatedName }) => {
+        const name = p.TopicName ?? generatedName;
+        return { id: topics.create(name), TopicName: name };
+      },
+      { remove: topics.remove },
+    ),
+    'AWS::SNS::TopicPolicy': kind(
+      'Topics PolicyDocument',
+      (p, { generatedName }) => {
+        for (const topicArn of p.Topics) topics.setPolicy(topicArn, readPolicy(p.PolicyDocument, 'resource'));
+        return { id: generatedName };
+      },
+      {
+        remove(_, p) {
+          for (const topicArn of p.Topics) topics.setPolicy(topicArn, []);
+        },
+      },
+    ),
+  };
+}
+
+function queueSettings({ VisibilityTimeout, MessageRetentionPeriod }: Properties): Partial<QueueSettings> {
+  return {
+    ...(VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(VisibilityTimeout) }),
+    ...(MessageRetentionPeriod !== undefined && { retentionSeconds: Number(MessageRetentionPeriod) }),
   };
 }
 
@@ -94,24 +119,32 @@ function ruleTarget(target: Properties) {
 }
 
 function systemsManagerKinds({ world }: KindsOptions): Record<string, ResourceKind> {
+  const putDocument = (name: string, { DocumentType, Content }: Properties) => {
+    if (DocumentType !== 'Command') throw new TemplateError('only Command documents are known to the region');
+    world.commands.putDocument(name, typeof Content === 'string' ? Content : JSON.stringify(Content));
+  };
   return {
     'AWS::SSM::Document': kind(
       'Name Content DocumentType DocumentFormat TargetType UpdateMethod Tags',
       (p, { generatedName }) => {
         const name = p.Name ?? generatedName;
-        if (p.DocumentType !== 'Command')
-          throw new TemplateError('only Command documents are known to the region');
-        world.commands.putDocument(
-          name,
-          typeof p.Content === 'string' ? p.Content : JSON.stringify(p.Content),
-        );
+        putDocument(name, p);
         return { id: name };
       },
+      { update: putDocument, remove: world.commands.deleteDocument },
     ),
-    'AWS::SSM::Parameter': kind('Name Type Value', (p, { generatedName }) => {
-      const name = p.Name ?? generatedName;
-      world.parameters.put({ Name: name, Type: p.Type, Value: String(p.Value) });
-      return { id: name, Type: p.Type, Value: String(p.Value) };
-    }),
+    'AWS::SSM::Parameter': kind(
+      'Name Type Value',
+      (p, { generatedName }) => {
+        const name = p.Name ?? generatedName;
+        world.parameters.put({ Name: name, Type: p.Type, Value: String(p.Value) });
+        return { id: name, Type: p.Type, Value: String(p.Value) };
+      },
+      {
+        update: (name, { Type, Value }) =>
+          world.parameters.put({ Name: name, Type, Value: String(Value), Overwrite: true }),
+        remove: world.parameters.delete,
+      },
+    ),
   };
 }

@@ -30,8 +30,10 @@ export interface ResourceKind {
   /** The properties it takes; any other one is refused. Without it, every property is only recorded. */
   properties?: readonly string[];
   create(request: ResourceRequest): CreatedResource;
-  /** Changes what was created under this id; without it, only what is merely recorded can be changed. */
-  update?(id: string, properties: Record<string, unknown>, before: Record<string, unknown>): void;
+  /** Changes what was created under this id. What can't be changed is replaced: removed, and created anew. */
+  update?(id: string, properties: Record<string, unknown>): void;
+  /** Without it, only what is merely recorded can be replaced and removed. */
+  remove?(id: string, properties: Record<string, unknown>): void;
 }
 
 export interface StackResource extends CreatedResource {
@@ -59,10 +61,11 @@ export interface Stacks {
    */
   deploy(name: string, template: Template, parameters: Record<string, string>): Stack;
   /**
-   * Changes what other parameters change in a stack. Those that aren't given have their defaults again.
-   * Throws an error that names the resource which the region can't change.
+   * Brings a stack to other parameters, and to another template if one is given: creates and changes each resource
+   * after those it refers to, and removes at last what has gone. Parameters that aren't given have their defaults
+   * again. Throws an error that names the resource which the region can't change; what was done by then stays.
    */
-  update(name: string, parameters: Record<string, string>): void;
+  update(name: string, parameters: Record<string, string>, template?: Template): void;
   stack(name: string): Stack | undefined;
 }
 
@@ -90,49 +93,47 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
       outputs: [],
       resources: new Map(),
     };
-    const scope = scopeOf(stack, [...stacks.values()]);
-    checkRules(template, scope);
-    const conditions = resolveConditions(template, scope);
-    const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
-    for (const logicalId of creationOrder(template, conditions)) {
-      const { Type: type, Properties = {} } = template.Resources[logicalId]!;
-      try {
-        const properties = evaluate(Properties, full) as Record<string, unknown>;
-        const generatedName = `${name}-${logicalId}-${ids.hex(12).toUpperCase()}`;
-        const created = create(kinds, type, { generatedName, properties });
-        stack.resources.set(logicalId, { ...created, type, properties });
-      } catch (cause) {
-        const reason = (cause as Error).message;
-        throw new Error(`stack ${name}, resource ${logicalId} (${type}): ${reason}`, { cause });
-      }
-    }
-    stack.outputs = evaluateOutputs(template, full);
+    bring(stack);
     stacks.set(name, stack);
     return stack;
   };
 
-  const update: Stacks['update'] = (name, given) => {
+  const update: Stacks['update'] = (name, given, template) => {
     const stack = stacks.get(name);
     if (!stack) throw new AwsError('ValidationError', `Stack [${name}] does not exist`);
-    const { template, resources } = stack;
-    stack.parameters = resolveParameters(template, given, storedImage);
+    const wanted = template ?? stack.template;
+    stack.parameters = resolveParameters(wanted, given, storedImage);
+    stack.template = wanted;
+    bring(stack);
+    stack.status = 'UPDATE_COMPLETE';
+  };
+
+  /** Makes a stack's resources and outputs what its template and parameters say. */
+  const bring = (stack: Stack): void => {
+    const { name, template, resources } = stack;
     const scope = scopeOf(stack, [...stacks.values()]);
     checkRules(template, scope);
     const conditions = resolveConditions(template, scope);
     const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
-    for (const [logicalId, resource] of resources) {
-      const { Properties = {} } = template.Resources[logicalId]!;
-      const properties = evaluate(Properties, full) as Record<string, unknown>;
-      if (isDeepStrictEqual(properties, resource.properties)) continue;
-      const kind = kinds[resource.type]!;
-      if (kind.properties && !kind.update) {
-        throw new TemplateError(`stack ${name}: the region can't change ${logicalId} (${resource.type})`);
-      }
-      kind.update?.(resource.id, properties, resource.properties);
-      resource.properties = properties;
+    const order = creationOrder(template, conditions);
+    for (const logicalId of order) {
+      const { Type: type, Properties = {} } = template.Resources[logicalId]!;
+      naming(stack, logicalId, type, () => {
+        const properties = evaluate(Properties, full) as Record<string, unknown>;
+        const generatedName = `${name}-${logicalId}-${ids.hex(12).toUpperCase()}`;
+        const before = resources.get(logicalId);
+        const now = before
+          ? change(kinds, before, type, { generatedName, properties })
+          : create(kinds, type, { generatedName, properties });
+        resources.set(logicalId, { ...now, type, properties });
+      });
+    }
+    const gone = [...resources].filter(([logicalId]) => !order.includes(logicalId));
+    for (const [logicalId, resource] of gone.reverse()) {
+      naming(stack, logicalId, resource.type, () => remove(kinds, resource));
+      resources.delete(logicalId);
     }
     stack.outputs = evaluateOutputs(template, full);
-    stack.status = 'UPDATE_COMPLETE';
   };
 
   return {
@@ -149,14 +150,52 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
   };
 }
 
+/** Whatever goes wrong is said with the resource that it is about. */
+function naming(stack: Stack, logicalId: string, type: string, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new Error(`stack ${stack.name}, resource ${logicalId} (${type}): ${reason}`, { cause });
+  }
+}
+
+function change(
+  kinds: StacksOptions['kinds'],
+  before: StackResource,
+  type: string,
+  request: ResourceRequest,
+): CreatedResource {
+  const { properties } = request;
+  if (before.type === type && isDeepStrictEqual(before.properties, properties)) return before;
+  const kind = kinds[type];
+  // What others know it by stays; AWS replaces some of these, and the region records them alone.
+  if (before.type === type && kind && !kind.properties) return before;
+  if (before.type === type && kind?.update) {
+    refuseUnknown(kind, properties);
+    kind.update(before.id, properties);
+    return before;
+  }
+  remove(kinds, before);
+  return create(kinds, type, request);
+}
+
+function remove(kinds: StacksOptions['kinds'], { type, id, properties }: StackResource): void {
+  const kind = kinds[type];
+  if (kind?.properties && !kind.remove) throw new TemplateError("the region can't change or remove it");
+  kind?.remove?.(id, properties);
+}
+
 function create(kinds: StacksOptions['kinds'], type: string, request: ResourceRequest): CreatedResource {
   const kind = kinds[type];
   if (!kind) throw new TemplateError('this resource type is not known to the region');
-  const unknown = Object.keys(request.properties).find(
-    (property) => kind.properties?.includes(property) === false,
-  );
-  if (unknown) throw new TemplateError(`property ${unknown} is not known to the region`);
+  refuseUnknown(kind, request.properties);
   return kind.create(request);
+}
+
+function refuseUnknown(kind: ResourceKind, properties: Record<string, unknown>): void {
+  const unknown = Object.keys(properties).find((property) => kind.properties?.includes(property) === false);
+  if (unknown) throw new TemplateError(`property ${unknown} is not known to the region`);
 }
 
 function scopeOf(stack: Stack, others: Stack[]): Omit<Scope, 'condition'> {

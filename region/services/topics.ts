@@ -6,6 +6,7 @@ import { AwsError, account, arn } from '../service.ts';
 export interface Topics {
   /** Answers the topic's ARN. Throws for a name that is taken. */
   create(name: string): string;
+  remove(topicArn: string): void;
   /** Throws NotFound. */
   setPolicy(topicArn: string, policy: Statement[]): void;
   /** Whether the topic's policy lets a service publish for this source. Throws NotFound. */
@@ -45,6 +46,7 @@ export function createTopics(clock: Clock, onMessage: (name: string, message: st
       topics.set(topicArn, { name, policy: [], messages: [] });
       return topicArn;
     },
+    remove: (topicArn) => void topics.delete(topicArn),
     setPolicy(topicArn, policy) {
       find(topicArn).policy = policy;
     },

@@ -1,4 +1,4 @@
-import { sessionArn } from '../../region/access.ts';
+import { iamArn, sessionArn } from '../../region/access.ts';
 import { addApplications } from '../../region/applications.ts';
 import { machineClock } from '../../region/clock.ts';
 import { requestHandler } from '../../region/http.ts';
@@ -27,8 +27,9 @@ export function createAccessBed() {
     stacks: applications.stacks,
     /** Makes the role anew, with these statements and no others. */
     give(statements: object[], { bounds, role = 'deployed' }: { bounds?: object[]; role?: string } = {}) {
-      const boundary = bounds && world.access.addPolicy('boundary', { Statement: bounds });
-      world.access.addRole(role, [{ Statement: statements }], [], boundary);
+      const boundary = bounds && iamArn('policy/boundary');
+      if (boundary) world.access.setPolicy(boundary, { Statement: bounds });
+      world.access.setRole(role, { documents: [{ Statement: statements }], managed: [], boundary });
     },
     /** Calls as a session of a role. `service` is the SDK's module. */
     call(service: object, operation: string, input: object, as = identity): Promise<unknown> {

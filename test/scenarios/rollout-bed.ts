@@ -82,8 +82,7 @@ async function extend(region: Virtual) {
     remove: (name: string) => world.parameters.delete(name),
     /** Every function is started anew at its next event, as after a deployment. */
     restartFunctions() {
-      for (const name of ['admit', 'drain', 'reconcile'])
-        applications.functions.changeEnvironment(`shoal-${name}`, {});
+      for (const name of ['admit', 'drain', 'reconcile']) applications.functions.change(`shoal-${name}`, {});
     },
     addFleet(FleetName: string, DesiredCapacity: number) {
       applications.stacks.deploy(FleetName, readTemplate(readFileSync('infra/fleet.yml', 'utf8')), {
