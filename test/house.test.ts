@@ -26,7 +26,10 @@ describe.concurrent('tools', { timeout: 60_000 }, () => {
   );
 
   test.skipIf(!isInstalled('cfn-lint'))('templates are valid (needs cfn-lint)', () =>
-    passes('cfn-lint', '.serverless/cloudformation-template-update-stack.json', 'infra/fleet.yml'),
+    passes(
+      'cfn-lint',
+      ...['.serverless/cloudformation-template-update-stack.json', 'infra/fleet.yml', 'infra/adopt.yml'],
+    ),
   );
 });
 
