@@ -78,6 +78,12 @@ export const commandLimits: Record<string, Members> = {
 const target = { members: { Id: text, Port: { min: 1, max: 65_535 }, AvailabilityZone: text } };
 const pages: Members = { Marker: text, PageSize: { min: 1, max: 400 } };
 
+const forward = {
+  min: 1,
+  max: 1,
+  each: { members: { Type: { values: ['forward'] }, TargetGroupArn: text } },
+};
+
 export const targetLimits: Record<string, Members> = {
   RegisterTargets: { TargetGroupArn: text, Targets: { each: target } },
   DeregisterTargets: { TargetGroupArn: text, Targets: { each: target } },
@@ -92,12 +98,9 @@ export const targetLimits: Record<string, Members> = {
     LoadBalancerArn: text,
     Protocol: { values: ['TCP'] },
     Port: { min: 1, max: 65_535 },
-    DefaultActions: {
-      min: 1,
-      max: 1,
-      each: { members: { Type: { values: ['forward'] }, TargetGroupArn: text } },
-    },
+    DefaultActions: forward,
   },
+  ModifyListener: { ListenerArn: text, DefaultActions: forward },
   DeleteListener: { ListenerArn: text },
   DescribeLoadBalancers: { LoadBalancerArns: { max: 20 }, Names: {}, ...pages },
   DescribeListeners: { LoadBalancerArn: text, ListenerArns: {}, ...pages },

@@ -108,6 +108,12 @@ export class Balancing {
     return listener;
   }
 
+  /** New connections go to this group from now on; those that are open stay where they are. */
+  forward(listener: Listener, targetGroupArn: string): void {
+    listener.targetGroupArn = targetGroupArn;
+    this.refresh();
+  }
+
   delete(wanted: string): void {
     const listener = this.listeners.get(wanted);
     for (const items of [this.groups, this.balancers, this.listeners]) items.delete(wanted);

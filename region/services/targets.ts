@@ -109,6 +109,12 @@ const changes = (balancing: Balancing): Service['operations'] => ({
     const listener = balancing.createListener({ loadBalancerArn, port, targetGroupArn, tags: {} });
     return { Listeners: [describeListener(listener)] };
   },
+  ModifyListener({ ListenerArn: wanted, DefaultActions: actions }) {
+    const listener = balancing.find(balancing.listeners, wanted, 'ListenerNotFound');
+    const [action] = actions ?? [];
+    if (action) balancing.forward(listener, balancing.group(action.TargetGroupArn ?? '').arn);
+    return { Listeners: [describeListener(listener)] };
+  },
   DeleteListener({ ListenerArn: wanted }) {
     balancing.find(balancing.listeners, wanted, 'ListenerNotFound');
     balancing.delete(wanted);

@@ -139,16 +139,21 @@ async function roll(region: Region, round: number, capacity: number, scale: () =
   await until(`edit ${round + 1} and its scaling`, () => settled(region, capacity, before));
 }
 
-interface Flood {
+export interface Flood {
   counts(): FloodCounts;
   tell(message: ToFlood): void;
   /** Lets every client end what it does, and resolves when the last has. */
   stop(): Promise<void>;
 }
 
-/** Resolves when each kind of client has been served. */
-async function startFlood(region: Region, clients: FloodClients, from: string): Promise<Flood> {
-  const plan: FloodPlan = { proxy: { host: balancerAddress, port: 3128 }, s3: s3Name, ...clients };
+/** Resolves when each kind of client has been served, through this port of the balancer. */
+export async function startFlood(
+  region: Region,
+  clients: FloodClients,
+  from: string,
+  port = 3128,
+): Promise<Flood> {
+  const plan: FloodPlan = { proxy: { host: balancerAddress, port }, s3: s3Name, ...clients };
   const program = join(import.meta.dirname, 'flood-client.ts');
   const child = await startClient(region.network.directory, {
     from,
@@ -225,7 +230,7 @@ function watchHealth(region: Region): { unhealthy: number; timer: NodeJS.Timeout
   }
 }
 
-async function until(what: string, done: () => unknown, everyMs = 100): Promise<void> {
+export async function until(what: string, done: () => unknown, everyMs = 100): Promise<void> {
   for (const end = Date.now() + untilMs; !(await done()); await sleep(everyMs))
     if (Date.now() > end) throw new Error(`${what}: not within ${untilMs / 1000} s`);
 }

@@ -174,6 +174,12 @@ export const calls: Record<string, Call[]> = {
       'TargetGroupNotFound',
     ],
     ['DescribeListeners', { LoadBalancerArn: '$LoadBalancerArn' }, noBalancer, 'LoadBalancerNotFound'],
+    [
+      'ModifyListener',
+      { ListenerArn: '$ListenerArn', DefaultActions: [{ Type: 'forward', ...target }] },
+      { ListenerArn: '$ListenerArn', DefaultActions: [{ Type: 'forward', ...noTarget }] },
+      'TargetGroupNotFound',
+    ],
     ['DeleteListener', { ListenerArn: '$ListenerArn' }, { ListenerArn: '$ListenerArn' }, 'ListenerNotFound'],
     [
       'CreateListener',

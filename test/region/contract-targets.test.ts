@@ -117,6 +117,39 @@ contract('Elastic Load Balancing', (region) => {
     while ((await healthOf())?.[0]?.TargetHealth?.State !== 'healthy') await pause(2);
   });
 
+  test('a listener that is switched sends new connections to the other group, and back', async () => {
+    const { targets } = region.bed.world;
+    await region.clients.elb.send(new elb.RegisterTargetsCommand(target()));
+    await expect.poll(async () => (await healthOf())?.[0]?.TargetHealth?.State).toBe('healthy');
+    const other = targets.createTargetGroup({ name: 'other', port: 3129, vpcId: 'vpc-1', tags: {} });
+    const { LoadBalancers } = await region.clients.elb.send(new elb.DescribeLoadBalancersCommand({}));
+    const LoadBalancerArn = LoadBalancers![0]!.LoadBalancerArn;
+    const { Listeners } = await region.clients.elb.send(
+      new elb.DescribeListenersCommand({ LoadBalancerArn }),
+    );
+    const ListenerArn = Listeners![0]!.ListenerArn;
+    const forwardTo = (TargetGroupArn: string) =>
+      region.clients.elb.send(
+        new elb.ModifyListenerCommand({ ListenerArn, DefaultActions: [{ Type: 'forward', TargetGroupArn }] }),
+      );
+    // It has a listener of its own, so it is checked while the other one has the clients.
+    targets.createListener({
+      loadBalancerArn: LoadBalancerArn!,
+      port: 3201,
+      targetGroupArn: region.targetGroupArn,
+      tags: {},
+    });
+    const routed = () => region.bed.routes.findLast(({ port }) => port === 3128);
+    const before = routed();
+    expect((await forwardTo(other.arn)).Listeners).toMatchObject([
+      { ListenerArn, DefaultActions: [{ TargetGroupArn: other.arn }] },
+    ]);
+    expect(routed()).toEqual({ port: 3128, targets: [], reset: [] });
+    expect(await healthOf()).toMatchObject([{ TargetHealth: { State: 'healthy' } }]);
+    await forwardTo(region.targetGroupArn);
+    expect(routed()).toEqual(before);
+  });
+
   test('a stopped target is unused until it runs again', async () => {
     const { instances } = region.bed.world;
     // Of no group, which would replace it.
