@@ -135,6 +135,31 @@ test('without an operator a fleet’s group goes too, when its hooks have timed 
   expect((Date.now() - since) / second).toBeLessThan(420);
 });
 
+test('a fleet of a removed one’s name needs the old state deleted first', async () => {
+  region = await virtualRegion({ capacity: 1, pace: 'real' });
+  await region.settled();
+  const { world, applications } = region;
+  world.autoscaling.deleteGroup('shoal-demo');
+  await region.until('the group is gone', () => world.autoscaling.group('shoal-demo') === undefined);
+  const removed = [...(applications.stacks.stack('demo')?.resources.values() ?? [])].reverse();
+  for (const { type, id } of removed) {
+    if (type.includes('ElasticLoadBalancing')) world.targets.delete(id);
+    if (type === 'AWS::SSM::Parameter') world.parameters.delete(id);
+  }
+  applications.stacks.deploy('again', read('infra/fleet.yml'), {
+    ...{ FleetName: 'demo', VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c', ClientCidrs: '172.31.0.0/24' },
+    ...{ MinSize: '0', MaxSize: '3', DesiredCapacity: '1' },
+  });
+  await region.until('its launch is held', () =>
+    region.logs.some(({ reason }) => String(reason).includes('held: the target group does not exist')),
+  );
+  const paths = ['status', 'run'].map((name) => `/shoal-state/demo/${name}`);
+  const Path = '/shoal-state/demo/config/';
+  const stored = await region.aws.parameters.below(Path);
+  for (const path of [...paths, ...stored.map(({ name }) => `${Path}${name}`)]) world.parameters.delete(path);
+  await region.until('it is in service', () => region.inService().length === 1);
+});
+
 const read = (file: string) => readTemplate(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
 
 /** CloudFormation deletes in the order of creation turned round. */
