@@ -23,6 +23,8 @@ export interface Instances {
   terminate(instanceId: string): Promise<void>;
   /** Ends all that runs on a running instance; its disk and address stay. */
   stop(instanceId: string): Promise<void>;
+  /** Gives a running instance the disk of a new one; its agent takes as long to come as at first. */
+  replaceRootVolume(instanceId: string): Promise<void>;
   /** Runs a stopped instance again, with the disk it had; its agent takes as long to come as at first. */
   start(instanceId: string): void;
   /** Runs when an instance has left `running`. */
@@ -72,6 +74,13 @@ export function createInstances(options: { clock: Clock; pace: Pace; hosts: Host
       const instance = instances.get(instanceId);
       if (instance?.state !== 'stopped') return;
       instance.state = 'running';
+      instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
+    },
+    async replaceRootVolume(instanceId) {
+      const instance = instances.get(instanceId);
+      if (instance?.state !== 'running') return;
+      instance.agentOnlineAt = Number.POSITIVE_INFINITY;
+      await instance.host?.replaceRootVolume();
       instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
     },
     async terminate(instanceId) {
