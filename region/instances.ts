@@ -31,6 +31,8 @@ export interface Instances {
   terminate(instanceId: string): Promise<void>;
   /** Ends all that runs on a running instance; its disk and address stay. */
   stop(instanceId: string): Promise<void>;
+  /** Gives a running instance the disk of a new one; its agent takes as long to come as at first. */
+  replaceRootVolume(instanceId: string): Promise<void>;
   /** Runs a stopped instance again, with the disk it had; its agent takes as long to come as at first. */
   start(instanceId: string): void;
   /** Runs when an instance has left `running`. */
@@ -93,6 +95,13 @@ export function createInstances({ clock, pace, hosts, access }: InstancesOptions
       if (instance?.state !== 'stopped') return;
       instance.state = 'running';
       startAgent(instance);
+    },
+    async replaceRootVolume(instanceId) {
+      const instance = instances.get(instanceId);
+      if (instance?.state !== 'running') return;
+      instance.agentOnlineAt = Number.POSITIVE_INFINITY;
+      await instance.host?.replaceRootVolume();
+      instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
     },
     async terminate(instanceId) {
       const instance = instances.get(instanceId);

@@ -30,7 +30,19 @@ export function createNamespaceHosts(network: Network): Hosts {
     async launch({ instanceId, zone }) {
       const nth = launched.get(zone) ?? 0;
       launched.set(zone, nth + 1);
-      return launch(network, instanceId, hostAddress(zone, nth));
+      const address = hostAddress(zone, nth);
+      let host = await launch(network, instanceId, address);
+      return {
+        ...{ instanceId, address },
+        run: (command) => host.run(command),
+        accepts: (port, timeoutMs) => host.accepts(port, timeoutMs),
+        stop: () => host.stop(),
+        terminate: () => host.terminate(),
+        async replaceRootVolume() {
+          await host.terminate();
+          host = await launch(network, instanceId, address);
+        },
+      };
     },
   };
 }
@@ -59,7 +71,11 @@ function hostPid(directory: string, instanceId: string): number {
   throw new Error(`no host ${instanceId} runs`);
 }
 
-async function launch(network: Network, instanceId: string, address: string): Promise<Host> {
+async function launch(
+  network: Network,
+  instanceId: string,
+  address: string,
+): Promise<Omit<Host, 'replaceRootVolume'>> {
   const { directory } = network;
   const program = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const name = `ip-${address.replaceAll('.', '-')}`;

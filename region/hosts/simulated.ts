@@ -95,10 +95,7 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
       void behaviours.set(`${instanceId} ${sha256}`, behaviour),
     async launch({ instanceId }): Promise<Host> {
       const nth = launched++;
-      machines.set(instanceId, {
-        ...{ running: null, file: null, intent: null, port: null, serving: false },
-        ...{ connections: 0, clients: [], differs: null, drainingSince: null, proven: null, reachable: true },
-      });
+      machines.set(instanceId, fresh());
       return {
         instanceId,
         address: `10.${1 + Math.floor(nth / 62_500)}.${Math.floor(nth / 250) % 250}.${1 + (nth % 250)}`,
@@ -114,9 +111,17 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
             connections: 0,
             clients: [],
           }),
+        replaceRootVolume: async () => void Object.assign(machines.get(instanceId) ?? {}, fresh()),
         terminate: async () => void machines.delete(instanceId),
       };
     },
+  };
+}
+
+function fresh(): Machine {
+  return {
+    ...{ running: null, file: null, intent: null, port: null, serving: false },
+    ...{ connections: 0, clients: [], differs: null, drainingSince: null, proven: null, reachable: true },
   };
 }
 

@@ -133,6 +133,8 @@ function connector(vpc: ChildProcess): Network['accepts'] {
 let interfaces = 0;
 
 async function attach(vpc: number, pid: number, address: string): Promise<void> {
+  // An address keeps its network interface, also when its host is given another disk.
+  const hardware = ['02', '00', ...address.split('.').map((part) => Number(part).toString(16))].join(':');
   const script = `
     nsenter -t ${vpc} -n ip -batch - <<END
 link add host${++interfaces} type veth peer name eth0 netns ${pid}
@@ -141,7 +143,7 @@ END
     nsenter -t ${pid} -n ip -batch - <<END
 link set lo up
 address add ${address}/${vpcPrefixLength} dev eth0
-link set eth0 up
+link set eth0 address ${hardware} up
 route add default via ${routerAddress}
 END`;
   try {

@@ -26,6 +26,13 @@ const tag: Members = {
   ResourceType: { values: ['auto-scaling-group'] },
   ...{ Key: { min: 1, max: 128 }, Value: { max: 256 }, PropagateAtLaunch: {} },
 };
+const template: Rule = {
+  members: {
+    LaunchTemplateId: { min: 1, max: 255 },
+    LaunchTemplateName: { min: 3, max: 128 },
+    Version: { min: 1, max: 255 },
+  },
+};
 const tags: Members = { Tags: { each: { members: tag } } };
 
 /** As in limits.ts, for Auto Scaling. */
@@ -73,6 +80,37 @@ export const autoscalingLimits: Record<string, Members> = {
   },
   DescribeWarmPool: { ...group, ...smallPages },
   DeleteWarmPool: { ...group, ForceDelete: {} },
+  // Without what the region's hosts have no use for: checkpoints, alarms, rollbacks, protected instances.
+  StartInstanceRefresh: {
+    ...group,
+    Strategy: { values: ['Rolling', 'ReplaceRootVolume'] },
+    DesiredConfiguration: {
+      members: {
+        LaunchTemplate: template,
+        MixedInstancesPolicy: {
+          members: {
+            LaunchTemplate: {
+              members: {
+                LaunchTemplateSpecification: template,
+                Overrides: {
+                  each: { members: { InstanceType: { min: 1, max: 255 }, ImageId: { min: 1, max: 255 } } },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+    Preferences: {
+      members: {
+        MinHealthyPercentage: { min: 0, max: 100 },
+        MaxHealthyPercentage: { min: 100, max: 200 },
+        InstanceWarmup: { min: 0 },
+      },
+    },
+  },
+  CancelInstanceRefresh: group,
+  DescribeInstanceRefreshes: { ...group, InstanceRefreshIds: { each: token }, ...pages },
   CreateOrUpdateTags: tags,
   DeleteTags: tags,
   DescribeTags: { Filters: filters, ...pages },

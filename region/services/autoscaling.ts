@@ -5,6 +5,7 @@ import { describeActivity, lookUps } from './autoscaling-described.ts';
 import { autoscalingLimits, processes } from './autoscaling-limits.ts';
 import { groupTagOperations } from './group-tags.ts';
 import { type Group, type GroupSpec, Groups } from './groups.ts';
+import { instanceRefreshOperations } from './instance-refresh.ts';
 import { invalid } from './lifecycle.ts';
 import { lifecycleHookOperations } from './lifecycle-hooks.ts';
 import { isActive, isPooled } from './members.ts';
@@ -37,6 +38,7 @@ export function createAutoScaling(context: Context): AutoScaling {
         ...standbyOperations(groups),
         ...warmPoolOperations(groups),
         ...groupTagOperations(groups),
+        ...instanceRefreshOperations(context, groups),
         ...lookUps(groups),
       },
       limits: autoscalingLimits,

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { AwsError, arn, zones } from '../service.ts';
 import { type Activity, at } from './activities.ts';
+import { advanceRefresh, type InstanceRefresh, refreshOf } from './instance-refresh.ts';
 import { type Hook, invalid } from './lifecycle.ts';
 import { isActive, isLeaving, isPooled, type Member, Members } from './members.ts';
 import { missingFromPool, type WarmPool } from './warm-pool.ts';
@@ -20,6 +21,8 @@ export interface GroupSpec {
   healthGraceSeconds?: number;
   /** An instance whose terminate hook is abandoned stays, in `Terminating:Retained`. */
   retainAbandoned?: boolean;
+  /** It has a mixed instances policy, which the region reads no further. */
+  mixedInstances?: boolean;
 }
 
 export interface Group extends Required<Omit<GroupSpec, 'launchTemplate'>> {
@@ -39,6 +42,8 @@ export interface Group extends Required<Omit<GroupSpec, 'launchTemplate'>> {
   suspended: Map<string, string>;
   /** Instances over the desired capacity while zones are rebalanced. */
   surplus: number;
+  /** Newest first. */
+  refreshes: InstanceRefresh[];
 }
 
 const difference = 'in response to a difference between desired and actual capacity,';
@@ -67,6 +72,7 @@ export class Groups {
     const change = `changing the desired capacity from 0 to ${desiredCapacity}.  `;
     const group: Group = {
       ...{ zones, subnets: [], launchTemplate: undefined, healthGraceSeconds: 0, retainAbandoned: false },
+      ...{ mixedInstances: false, refreshes: [] },
       ...spec,
       arn: arn('autoscaling', `autoScalingGroup:${this.context.ids.uuid()}:autoScalingGroupName/${name}`),
       createdAt: this.context.clock.now(),
@@ -129,6 +135,7 @@ export class Groups {
     if (wait > 0) this.context.clock.after(wait, () => this.balance(group));
     const launches = !group.suspended.has('Launch') && wait <= 0;
     const replaced = terminates ? this.retireUnhealthy(group) : 0;
+    advanceRefresh(this.context, this, group);
     if (terminates) this.scaleIn(group);
     if (launches) this.scaleOut(group, replaced);
     this.sizePool(group, { launches, terminates });
@@ -155,7 +162,7 @@ export class Groups {
 
   private scaleIn(group: Group): void {
     const active = group.members.filter(isActive);
-    for (let count = active.length; count > group.desiredCapacity + group.surplus; count -= 1) {
+    for (let count = active.length; count > sizeOf(group); count -= 1) {
       // The zone with the most instances gives up its oldest.
       const counts = zoneCounts(group, active);
       const most = Math.max(...counts.values());
@@ -174,7 +181,7 @@ export class Groups {
 
   private scaleOut(group: Group, replaced: number): void {
     const before = group.members.filter(isActive).length;
-    for (let count = before; count < group.desiredCapacity + group.surplus; count += 1) {
+    for (let count = before; count < sizeOf(group); count += 1) {
       const growing = `an instance was started ${difference} increasing the capacity from ${count} to ${count + 1}.`;
       const cause = group.cause + this.at(count - before < replaced ? replacing : growing);
       const warm = group.members.find(
@@ -197,6 +204,11 @@ export class Groups {
     for (const member of terminates && missing < 0 ? staying.slice(missing) : [])
       this.members.terminate(group, member, cause);
   }
+}
+
+/** How many active instances it should have at the moment. */
+function sizeOf(group: Group): number {
+  return group.desiredCapacity + group.surplus + (refreshOf(group)?.extra ?? 0);
 }
 
 /** How many of these instances are in each of the group's zones. */

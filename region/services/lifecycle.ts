@@ -17,6 +17,8 @@ export interface Hook {
 export interface Journey {
   origin: Place;
   destination: Place;
+  /** Of an instance that stays: before its root volume is replaced, and after. */
+  rootVolume?: 'before' | 'after';
 }
 
 /** One hook's hold on one instance. Gone from its instance once it is completed or has expired. */
@@ -37,9 +39,12 @@ export interface Held {
 
 export const invalid = (message: string): AwsError => new AwsError('ValidationError', message);
 
-/** An instance on its way from the group into its pool is let go by the terminate hooks, and not by the launch hooks. */
-export const isLaunching = ({ origin, destination }: Journey): boolean =>
-  destination !== 'EC2' && origin !== 'AutoScalingGroup';
+/**
+ * Whether the launch hooks hold it. One on its way from the group into its pool is held by the terminate hooks, as is
+ * one whose root volume is about to be replaced (user guide, "Use lifecycle hooks with replace root volume").
+ */
+export const isLaunching = ({ origin, destination, rootVolume }: Journey): boolean =>
+  rootVolume === 'after' || (destination !== 'EC2' && origin !== 'AutoScalingGroup');
 
 /**
  * Holds an instance for every hook of its journey's transition, all at once, and tells when and how it ended.
@@ -83,6 +88,7 @@ export function hold(
           : { NotificationMetadata: hook.notificationMetadata }),
         Origin: journey.origin,
         Destination: journey.destination,
+        ...(journey.rootVolume && { Action: 'ReplaceRootVolume' }),
       },
     });
   }

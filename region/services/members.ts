@@ -22,7 +22,7 @@ export interface Member extends Held {
 export const isPooled = ({ state }: Member): boolean => state.startsWith('Warmed:');
 export const isLeaving = ({ state }: Member): boolean => state.includes('Terminating');
 /** Those that the desired capacity counts. */
-export const isActive = ({ state }: Member): boolean => state.startsWith('Pending') || state === 'InService';
+export const isActive = ({ state }: Member): boolean => /^(Pending|InService$|.*RootVolume)/.test(state);
 
 /** What an activity says, and the states through which and to which an instance goes. */
 export interface Move {
@@ -30,6 +30,8 @@ export interface Move {
   through: string;
   to: 'Standby' | 'InService' | 'Detached';
 }
+
+const inPlace = { origin: 'AutoScalingGroup', destination: 'AutoScalingGroup' } as const;
 
 interface Passage {
   group: Group;
@@ -94,6 +96,13 @@ export class Members {
     this.pass(this.begin(group, member, journey, 'Returning EC2 instance to warm pool', cause));
   }
 
+  /** An instance stays and gets a new disk: out of service by the terminate hooks, back into it by the launch hooks. */
+  replaceRootVolume(group: Group, member: Member, cause: string): void {
+    const journey: Journey = { ...inPlace, rootVolume: 'before' };
+    this.pass(this.begin(group, member, journey, 'Replacing the root volume of EC2 instance', cause));
+    this.changed(group);
+  }
+
   /** Takes an instance out of service, through the terminate hooks; the group replaces what it then lacks. */
   terminate(group: Group, member: Member, cause: string): Activity {
     const { clock, pace } = this.context;
@@ -132,7 +141,9 @@ export class Members {
       endActivity(this.context, open, 'Cancelled', 'Instance was terminated before it was in service');
     release(member);
     const pooled = journey.destination === 'WarmPool' || (journey.destination === 'EC2' && isPooled(member));
-    const state = `${pooled ? 'Warmed:' : ''}${journey.destination === 'EC2' ? 'Terminating' : 'Pending'}`;
+    const way = journey.destination === 'EC2' ? 'Terminating' : 'Pending';
+    const state =
+      journey.rootVolume === 'before' ? 'ReplacingRootVolume' : `${pooled ? 'Warmed:' : ''}${way}`;
     member.state = state;
     const activity = beginActivity(this.context, group, member, what, cause, journey);
     return { group, member, activity, journey, state };
@@ -149,7 +160,7 @@ export class Members {
         this.fail(passage, 'Cancelled', message);
         const abandoned = 'an instance was taken out of service because its launch was abandoned.';
         this.terminate(group, member, at(this.context, abandoned));
-      } else if (result === 'ABANDON' && group.retainAbandoned) {
+      } else if (result === 'ABANDON' && group.retainAbandoned && !journey.rootVolume) {
         member.state = `${state}:Retained`;
         endActivity(this.context, activity, 'Cancelled', message);
         this.changed(group);
@@ -162,13 +173,25 @@ export class Members {
   }
 
   private async finish({ group, member, activity, journey, state }: Passage): Promise<void> {
-    const { clock, instances } = this.context;
+    const { clock, instances, pace } = this.context;
     const { destination } = journey;
     if (member.state !== `${state}:Proceed`) return;
     const pooled = group.pool?.state ?? 'Stopped';
     if (destination === 'EC2') await instances.terminate(member.instanceId);
     if (destination === 'WarmPool' && pooled === 'Stopped') await instances.stop(member.instanceId);
+    if (journey.rootVolume === 'before') await instances.replaceRootVolume(member.instanceId);
     if (member.state !== `${state}:Proceed`) return;
+    if (journey.rootVolume === 'before') {
+      member.state = 'RootVolumeReplaced';
+      endActivity(this.context, activity, 'Successful');
+      clock.after(pace.scaleMs, () => {
+        if (member.state !== 'RootVolumeReplaced') return;
+        const back: Journey = { ...inPlace, rootVolume: 'after' };
+        const what = 'Returning EC2 instance to service after its root volume was replaced';
+        this.pass(this.begin(group, member, back, what, activity.cause));
+      });
+      return;
+    }
     if (destination === 'EC2') group.members = group.members.filter((other) => other !== member);
     else {
       member.state = destination === 'WarmPool' ? `Warmed:${pooled}` : 'InService';

@@ -54,9 +54,10 @@ export interface Groups {
   hooks(group: string): Promise<Hook[]>;
   /**
    * Start of the newest scaling activity that names each of `instances`, epoch milliseconds. One that none
-   * of the newest thousand activities names is left out.
+   * of the newest thousand activities names is left out. With `underWay` only activities without an end count, as
+   * are those of instances that wait in a hook: no earlier one spends their time.
    */
-  activityStarts(group: string, instances: string[]): Promise<Map<string, number>>;
+  activityStarts(group: string, instances: string[], underWay?: boolean): Promise<Map<string, number>>;
   /** False when the action was over already, which is success too. */
   complete(group: string, hook: string, instance: string, result: 'CONTINUE' | 'ABANDON'): Promise<boolean>;
   heartbeat(group: string, hook: string, instance: string): Promise<boolean>;
@@ -112,14 +113,17 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
           heartbeatMs: (hook.HeartbeatTimeout ?? 3600) * 1000,
         }));
       }),
-    activityStarts: (group, instances) =>
+    activityStarts: (group, instances, underWay = false) =>
       doing(`reading the activities of ${group}`, async () => {
         const starts = new Map<string, number>();
         let NextToken: string | undefined;
         for (let page = 0; page < limits.activityPagesMax; page++) {
           const input = { AutoScalingGroupName: group, MaxRecords: 100, NextToken };
           const answer = await client.send(new DescribeScalingActivitiesCommand(input));
-          noteStarts(answer.Activities ?? [], starts);
+          const counted = (answer.Activities ?? []).filter(
+            ({ EndTime }) => !underWay || EndTime === undefined,
+          );
+          noteStarts(counted, starts);
           NextToken = answer.NextToken;
           if (NextToken === undefined || instances.every((id) => starts.has(id))) break;
         }

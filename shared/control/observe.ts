@@ -229,7 +229,7 @@ export function observer(engine: Engine, where: Where): Observer {
     await readHooks(group);
     const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
     if (scope.kind === 'instance' || waiting.every((id) => starts.has(id))) return;
-    for (const [id, at] of await aws.groups.activityStarts(group.name, waiting)) starts.set(id, at);
+    for (const [id, at] of await aws.groups.activityStarts(group.name, waiting, true)) starts.set(id, at);
   }
 
   /** Without a status, what most hosts run may still be stored. */

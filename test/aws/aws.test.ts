@@ -180,6 +180,10 @@ test('takes the start of the newest activity that names an instance', async () =
     ],
   });
   expect(await groups.activityStarts('demo', ['i-0a1'])).toEqual(new Map([['i-0a1', 9_000]]));
+  const ended = { ...activity('Launching a new EC2 instance: i-0a1', 5_000), EndTime: new Date(6_000) };
+  const open = activity('Launching a new EC2 instance: i-0a2', 7_000);
+  scaling.on(DescribeScalingActivitiesCommand).resolves({ Activities: [ended, open] });
+  expect([...(await groups.activityStarts('demo', ['i-0a1', 'i-0a2'], true)).keys()]).toEqual(['i-0a2']);
 });
 
 test('finds all groups of a fleet by its tag', async () => {

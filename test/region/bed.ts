@@ -61,6 +61,9 @@ export function createBed(pace: Pace = instant) {
           async stop() {
             host.accepting = false;
           },
+          async replaceRootVolume() {
+            host.commands = [];
+          },
           async terminate() {
             host.terminated = true;
           },

@@ -7,6 +7,7 @@ import { launchHook } from './bed.ts';
 export type Call = [operation: string, good: object | 'none', refused: object | 'unsigned', code: string];
 
 const group = { AutoScalingGroupName: 'managed' };
+const coming = { AutoScalingGroupName: 'coming' };
 const noGroup = { AutoScalingGroupName: 'none' };
 const hook = { ...group, LifecycleHookName: 'new' };
 const waiting = {
@@ -103,6 +104,9 @@ export const calls: Record<string, Call[]> = {
     ],
     ['DescribeWarmPool', group, noGroup, invalid],
     ['DeleteWarmPool', { ...group, ForceDelete: true }, noGroup, invalid],
+    ['StartInstanceRefresh', coming, { ...coming, Strategy: 'Sideways' }, invalid],
+    ['DescribeInstanceRefreshes', coming, noGroup, invalid],
+    ['CancelInstanceRefresh', coming, group, 'ActiveInstanceRefreshNotFound'],
   ],
   ssm: [
     [

@@ -128,6 +128,20 @@ test('keeps its disk and no process when it is stopped', async () => {
   expect(left.stdout).toBe('/var/lib/kept\n0\n0\n');
 });
 
+test('keeps its address and nothing else when its root volume is replaced', async () => {
+  const serve = `printf '%s\\n' 'http_port 3128' 'http_access deny all' 'pinger_enable off' >/etc/squid/squid.conf
+    systemctl start squid; until ss -Hltn 'sport = :3128' | grep -q .; do sleep 0.05; done`;
+  await run(second, `touch /var/lib/kept; ${serve}`);
+  expect(await second.accepts(3128, 1000)).toBe(true);
+  await second.replaceRootVolume();
+  expect(await second.accepts(3128, 500)).toBe(false);
+  const found = await run(second, 'ls /var/lib/kept; pgrep -c squid; ip -o addr show');
+  expect(found.stdout).toMatch(/^0\n/);
+  expect(found.stdout).toContain(` ${second.address}/`);
+  await run(second, serve);
+  expect(await second.accepts(3128, 1000)).toBe(true);
+});
+
 test('lets another process enter a host by its id', () => {
   const [program, ...args] = [...enterHost(directory, first.instanceId), 'hostname'];
   expect(execFileSync(program!, args, { encoding: 'utf8' })).toContain('ip-10-0-');
