@@ -177,8 +177,8 @@ describe('alarms', () => {
     const stack = region.deploy('other', 'fleet.yml', { ...region.needed, FleetName: 'osaka', ...wanted });
     const alarms = stack.ofType('CloudWatch::Alarm');
     expect(alarms.map(({ id }) => id)).toEqual([
-      'shoal-osaka-refused-clients',
-      'shoal-osaka-healthy-targets',
+      'shoal/osaka-refused-clients',
+      'shoal/osaka-healthy-targets',
     ]);
     for (const { properties } of alarms) {
       const [, anchor] = /^[A-Z].*\. Do: .*\. Runbook: docs\/operations\.md#([a-z-]+)$/.exec(

@@ -55,12 +55,20 @@ describe('what a function does', () => {
     ],
     reconcile: [
       () => scale(3),
+      () => reconcile(spotWarning()),
       () => reconcile({ source: 'aws.events', time: '2026-11-24T09:00:00Z' }),
       () => reconcile(events.sweep),
       () => scale(2),
       () => reconcile(events.sweep),
     ],
   };
+
+  const spotWarning = () => ({
+    source: 'aws.ec2',
+    'detail-type': 'EC2 Spot Instance Interruption Warning',
+    time: new Date(region.world.clock.now()).toISOString(),
+    detail: { 'instance-id': region.members()[0], 'instance-action': 'terminate' },
+  });
 
   /** So long ago that the hooks of what comes or goes need heartbeats. */
   async function scale(DesiredCapacity: number) {
