@@ -128,6 +128,8 @@ test('an edit lets a network in, and its removal shuts it out again', async () =
 test('an edit that the canary cannot take is rejected, and every host is on live', async () => {
   const before = await live();
   const [canary] = (await inService()).map(({ id }) => id).sort();
+  const told: unknown[] = [];
+  region.world.onEvent(({ source, detail }) => source === 'shoal' && told.push(detail.transition));
   // This host's disk takes no new file, which no other host has to find out.
   onHost(canary as string, ['mount', '-t', 'tmpfs', '-o', 'ro', 'none', '/etc/squid/shoal']);
   put('allowed-cidrs', '172.31.0.0/24,192.168.8.0/24');
@@ -142,6 +144,8 @@ test('an edit that the canary cannot take is rejected, and every host is on live
   onHost(canary as string, ['umount', '/etc/squid/shoal']);
   put('allowed-cidrs', '172.31.0.0/24');
   await until('the rejection is forgotten', async () => (await status()).rejected === undefined);
+  await until('others have heard of it', async () => told.length === 4);
+  expect(told).toEqual(['rollout-started', 'rejected', 'reversed', 'rejection-lifted']);
 });
 
 test('a new instance is registered after its proof and in service after it is healthy', async () => {
@@ -151,6 +155,9 @@ test('a new instance is registered after its proof and in service after it is he
   const mine = region.world.wire.log.slice(from).filter(({ identity }) => identity.endsWith('/shoal-admit'));
   const at = (operation: string) => mine.findIndex((entry) => entry.operation === operation);
   expect(at('SendCommand')).toBeGreaterThan(-1);
+  expect(mine[at('SendCommand')]?.input).toMatchObject({
+    DocumentHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
   expect(at('RegisterTargets')).toBeGreaterThan(at('SendCommand'));
   expect(at('CompleteLifecycleAction')).toBeGreaterThan(at('RegisterTargets'));
   const health = await cloud.targets.health(targetGroup());
