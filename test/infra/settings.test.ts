@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 
@@ -17,6 +18,18 @@ test('what is not given has its default', async () => {
     'permissions-boundary-arn': '',
     'runbook-base-url': 'docs/operations.md',
   });
+});
+
+test('docs/deploy.md has every setting with its default', async () => {
+  const page = readFileSync(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `([\w-]+)` \| (?:`([^`]+)`|(\d+)|none) \|/gm)];
+  expect(
+    Object.fromEntries(rows.map(([, name, word, number]) => [name, word ?? Number(number ?? Number.NaN)])),
+  ).toEqual(
+    Object.fromEntries(
+      Object.entries(await settingsOf({ options: {} })).map(([name, value]) => [name, value || Number.NaN]),
+    ),
+  );
 });
 
 test('what is given is taken, to the last equals sign', async () => {
