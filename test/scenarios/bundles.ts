@@ -14,19 +14,28 @@ import type { Wire } from '../../region/wire.ts';
  * can be run on virtual time and beside other versions of themselves. What they would do by real input and output,
  * which takes no virtual time, is answered here: requests go to the wire, and there is no file of settings.
  */
-export function createBundleSandboxes(wire: () => Wire): Sandboxes {
+export function createBundleSandboxes(wire: () => Wire, accepted: Accepted = () => {}): Sandboxes {
   return {
     async start(spec, log) {
-      const handlers = { [spec.name]: load(spec, wire(), log) };
+      const call: Call = async (request) => {
+        const answer = await wire().handle(request);
+        if (answer.statusCode === 200) accepted(spec, request);
+        return answer;
+      };
+      const handlers = { [spec.name]: load(spec, call, log) };
       return createInProcessSandboxes(machineClock, handlers).start(spec, log);
     },
   };
 }
 
+/** Hears of each request that was answered well, and whose it was. */
+type Accepted = (spec: FunctionSpec, request: Parameters<Wire['handle']>[0]) => void;
+type Call = Wire['handle'];
+
 const scripts = new Map<string, Script>();
 const requireHere = createRequire(import.meta.url);
 
-function load(spec: FunctionSpec, wire: Wire, log: (line: string) => void): Handler {
+function load(spec: FunctionSpec, call: Call, log: (line: string) => void): Handler {
   // The loader that the handler is in only adds a code cache.
   const filename = join(spec.directory, dirname(spec.handler), 'main.cjs');
   const text = () => `(function (process) { return ${readFileSync(filename, 'latin1')} })`;
@@ -46,8 +55,8 @@ function load(spec: FunctionSpec, wire: Wire, log: (line: string) => void): Hand
   });
   const nodes: Record<string, unknown> = {
     'node:process': own,
-    'node:http': httpOf(wire),
-    'node:https': httpOf(wire),
+    'node:http': httpOf(call),
+    'node:https': httpOf(call),
     'node:timers': { setTimeout, clearTimeout },
     'node:fs/promises': {
       readFile: () => Promise.reject(Object.assign(new Error('none'), { code: 'ENOENT' })),
@@ -60,7 +69,7 @@ function load(spec: FunctionSpec, wire: Wire, log: (line: string) => void): Hand
 }
 
 /** As much of node:http as the SDK's request handler asks for. */
-function httpOf(wire: Wire) {
+function httpOf(call: Call) {
   class Agent {
     destroy(): void {}
   }
@@ -81,8 +90,8 @@ function httpOf(wire: Wire) {
         const body = Buffer.concat(chunks);
         const method = options.method ?? 'GET';
         const query = Object.fromEntries(url.searchParams);
-        const call = { method, path: url.pathname, query, headers: Object.fromEntries(headers), body };
-        void wire.handle(call).then((answer) => {
+        const asked = { method, path: url.pathname, query, headers: Object.fromEntries(headers), body };
+        void call(asked).then((answer) => {
           const { statusCode } = answer;
           const response = Object.assign(Readable.from([answer.body]), {
             statusCode,
