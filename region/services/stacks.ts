@@ -116,6 +116,7 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
     const conditions = resolveConditions(template, scope);
     const full: Scope = { ...scope, condition: (condition) => holds(conditions, condition) };
     const order = creationOrder(template, conditions);
+    const replaced: StackResource[] = [];
     for (const logicalId of order) {
       const { Type: type, Properties = {} } = template.Resources[logicalId]!;
       naming(stack, logicalId, type, () => {
@@ -123,11 +124,12 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
         const generatedName = `${name}-${logicalId}-${ids.hex(12).toUpperCase()}`;
         const before = resources.get(logicalId);
         const now = before
-          ? change(kinds, before, type, { generatedName, properties })
+          ? change(kinds, before, type, { generatedName, properties }, replaced)
           : create(kinds, type, { generatedName, properties });
         resources.set(logicalId, { ...now, type, properties });
       });
     }
+    for (const resource of replaced.reverse()) remove(kinds, resource);
     const gone = [...resources].filter(([logicalId]) => !order.includes(logicalId));
     for (const [logicalId, resource] of gone.reverse()) {
       naming(stack, logicalId, resource.type, () => remove(kinds, resource));
@@ -150,6 +152,16 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
   };
 }
 
+/** Of what has a name that is its own, the property that gives it: with another one it is another resource. */
+const nameProperties: Record<string, string> = {
+  'AWS::Events::Rule': 'Name',
+  'AWS::Lambda::Function': 'FunctionName',
+  'AWS::SNS::Topic': 'TopicName',
+  'AWS::SQS::Queue': 'QueueName',
+  'AWS::SSM::Document': 'Name',
+  'AWS::SSM::Parameter': 'Name',
+};
+
 /** Whatever goes wrong is said with the resource that it is about. */
 function naming(stack: Stack, logicalId: string, type: string, work: () => void): void {
   try {
@@ -165,12 +177,20 @@ function change(
   before: StackResource,
   type: string,
   request: ResourceRequest,
+  replaced: StackResource[],
 ): CreatedResource {
   const { properties } = request;
   if (before.type === type && isDeepStrictEqual(before.properties, properties)) return before;
   const kind = kinds[type];
   // What others know it by stays; AWS replaces some of these, and the region records them alone.
   if (before.type === type && kind && !kind.properties) return before;
+  const name = nameProperties[type];
+  if (before.type === type && name !== undefined && before.properties[name] !== properties[name]) {
+    // AWS removes what was replaced at the very end: until then nothing else in the stack can have its name.
+    const created = create(kinds, type, request);
+    replaced.push(before);
+    return created;
+  }
   if (before.type === type && kind?.update) {
     refuseUnknown(kind, properties);
     kind.update(before.id, properties);

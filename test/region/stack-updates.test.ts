@@ -102,6 +102,14 @@ test('what is new is created, what stays is kept, what has gone is removed', () 
   expect(applications.stacks.stack('shoal')?.resources.has('New')).toBe(false);
 });
 
+test('a name is free again only when the update is over, as on AWS', () => {
+  const taken = operator.replace('QueueName: dead', 'QueueName: other');
+  const second = (name: string) => `Other: { Type: AWS::SQS::Queue, Properties: { QueueName: ${name} } }`;
+  expect(() => update(taken.replace('Outputs:', `  ${second('dead')}\nOutputs:`))).toThrow(
+    'resource Other (AWS::SQS::Queue): A queue named dead already exists',
+  );
+});
+
 test('what the region cannot change is left as it is, and named', () => {
   const given = { Subnets: 'subnet-1' };
   applications.stacks.deploy('demo', readTemplate(fleet), given);

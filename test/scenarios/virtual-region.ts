@@ -6,16 +6,17 @@ import { expect, vi } from 'vitest';
 import { admit } from '../../functions/admit.ts';
 import { drain } from '../../functions/drain.ts';
 import { reconcile } from '../../functions/reconcile.ts';
-import { addApplications } from '../../region/applications.ts';
+import { type ApplicationOptions, addApplications } from '../../region/applications.ts';
 import { machineClock } from '../../region/clock.ts';
 import type { BusEvent } from '../../region/context.ts';
 import { createSimulatedHosts } from '../../region/hosts/simulated.ts';
 import { requestHandler } from '../../region/http.ts';
-import { fast, type Pace, real } from '../../region/pace.ts';
+import { fast, operatorParameters, type Pace, real } from '../../region/pace.ts';
 import type { Sandboxes } from '../../region/ports.ts';
 import { createInProcessSandboxes } from '../../region/sandbox-in-process.ts';
 import { AwsError } from '../../region/service.ts';
 import { readTemplate } from '../../region/template.ts';
+import type { Wire } from '../../region/wire.ts';
 import { createWorld, type World } from '../../region/world.ts';
 import { notifier } from '../../shared/aws/events.ts';
 import { invoker } from '../../shared/aws/functions.ts';
@@ -37,8 +38,18 @@ export interface VirtualOptions {
   concurrency?: number;
   /** Where denied calls are what the scenario is about. */
   denials?: boolean;
+  /** A package whose very bundles are run, in place of the sources. */
+  packaged?: Packaged;
   /** Whether an event reaches its rules; every one does by default. */
   deliver?(event: BusEvent): number;
+}
+
+export interface Packaged {
+  /** The texts of both templates. */
+  operator: string;
+  fleet: string;
+  unpack: ApplicationOptions['unpack'];
+  sandboxes(wire: () => Wire): Sandboxes;
 }
 
 /**
@@ -54,7 +65,8 @@ export async function virtualRegion(options: VirtualOptions = {}) {
   const logs: Record<string, unknown>[] = [];
   const failures: string[] = [];
   const measured: (Metric & { at: number; prefix: string })[] = [];
-  const sandboxes: Sandboxes = {
+  const { packaged } = options;
+  const sandboxes: Sandboxes = packaged?.sandboxes(() => world.wire) ?? {
     start: async (spec, log) => {
       const name = spec.name.split('-').at(-1) as string;
       const engine = createEngine(
@@ -101,19 +113,13 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     });
   const applications = addApplications(world, {
     endpoint: 'http://region',
-    unpack: () => ({ directory: '/', size: 1, sha256: '' }),
+    unpack: packaged?.unpack ?? (() => ({ directory: '/', size: 1, sha256: '' })),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
   });
-  const fastTimes = {
-    DebounceSeconds: '1',
-    AskSeconds: '20',
-    SweepSeconds: '5',
-    BalancerLagSeconds: '2',
-    PollSeconds: '0.1',
-  };
-  const operator = readTemplate(read('.serverless/cloudformation-template-update-stack.json'));
-  applications.stacks.deploy('shoal', operator, options.pace === 'real' ? {} : fastTimes);
-  applications.stacks.deploy('demo', readTemplate(read('infra/fleet.yml')), {
+  const times = options.pace === 'real' ? {} : operatorParameters.fast;
+  const operator = packaged?.operator ?? read('.serverless/cloudformation-template-update-stack.json');
+  applications.stacks.deploy('shoal', readTemplate(operator), times);
+  applications.stacks.deploy('demo', readTemplate(packaged?.fleet ?? read('infra/fleet.yml')), {
     FleetName: 'demo',
     VpcId: 'vpc-1',
     SubnetIds: 'subnet-a,subnet-c,subnet-d',
