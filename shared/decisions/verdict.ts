@@ -40,7 +40,11 @@ export function reject(observed: Observed, status: Status, config: Config, faile
     return {
       ...quiet(says),
       writes: [
-        write({ ...ended, rejected: { ...rejected, reason: `${rejected.reason}, which ${says}` } }, says),
+        // The status is one parameter, and this grows with each of them.
+        write(
+          { ...ended, rejected: { ...rejected, reason: `${rejected.reason}, which ${says}`.slice(0, 800) } },
+          says,
+        ),
       ],
     };
   const verdict = {
