@@ -36,7 +36,8 @@ export function reject(observed: Observed, status: Status, config: Config, faile
   // A way back by hand that fails goes back to live, and leaves the settings that it came from rejected.
   const isWayBack = desired.kind === 'config' && rejected?.settings === desired.config.settingsHash;
   if (isWayBack && live !== undefined) {
-    const both = { ...rejected, sha256: config.sha256, reason: `${rejected.reason}, which ${says}` };
+    // The status is one parameter, and this grows with each of them.
+    const both = { ...rejected, sha256: config.sha256, reason: `${rejected.reason}, which ${says}`.slice(0, 800) };
     return { ...quiet(says), writes: [write({ ...status, rejected: both }, says)] };
   }
   const verdict = {

@@ -6,7 +6,7 @@ import type { Status } from '../../shared/decisions/model.ts';
 import { decideFleet } from '../../shared/decisions/rollout.ts';
 import { toNote } from '../../shared/host/document.ts';
 import { type HostReport, parseReport } from '../../shared/host/report.ts';
-import { edited, good, instance, now, onLive, runs, world } from '../decisions/worlds.ts';
+import { config, edited, failed, good, instance, now, onLive, runs, world } from '../decisions/worlds.ts';
 import { hostile, obeyed } from './hostile.ts';
 
 /** What a host in somebody else's hands can and can't bring about with what it reports. */
@@ -103,6 +103,27 @@ test('what a host says leaves room in the status, however much it says', () => {
     }),
     { numRuns: 200, seed: 13 },
   );
+});
+
+test('ways back that fail again and again leave room in the status too', () => {
+  const third = config('172.31.7.0/24');
+  const rejected = { sha256: edited.sha256, settings: edited.settingsHash, instance: 'i-1', at: now };
+  const status: Status = {
+    ...onLive,
+    rejected: { ...rejected, reason: '\ufffd'.repeat(800) },
+    rollout: { sha256: third.sha256, forced: true, startedAt: now - 1_000, unhealthyBefore: [], build: 0 },
+  };
+  const host = failed(third, { reason: '\ufffd'.repeat(400) });
+  const steps = decide(
+    world([instance('i-1', { host })], {
+      desired: { kind: 'config', config: edited, editedAt: now - 60_000 },
+      state: { status, version: 3, live: good, rollout: third },
+    }),
+  );
+  const written = steps.find((step) => step.step === 'write-status')?.status;
+  expect(written?.rejected?.sha256).toBe(edited.sha256);
+  expect(written?.rejected?.reason).toHaveLength(800);
+  expect(Buffer.byteLength(JSON.stringify(written))).toBeLessThanOrEqual(4096);
 });
 
 test('a client that is no address is nobody, and the others stay named', () => {
