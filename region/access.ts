@@ -46,9 +46,14 @@ export class Access {
   private readonly profiles = new Map<string, string>();
   private readonly launchTemplates = new Map<string, string | undefined>();
 
-  /** A managed policy, new or changed; roles that have it go by it from now on. */
-  setPolicy(arn: string, document: unknown): void {
+  /** A managed policy, new or changed, and attached to these roles; those that have it go by it from now on. */
+  setPolicy(arn: string, document: unknown, roles: string[] = []): void {
     this.policies.set(arn, readPolicy(document, 'identity'));
+    for (const name of roles) {
+      const source = this.sources.get(name);
+      if (!source) throw new TemplateError(`role ${name} is not known to the region`);
+      this.sources.set(name, { ...source, managed: [...new Set([...source.managed, arn])] });
+    }
     for (const [name, source] of this.sources)
       if (source.managed.includes(arn) || source.boundary === arn) this.setRole(name, source);
   }

@@ -10,13 +10,16 @@ export function accessKinds(
 ): Record<string, ResourceKind> {
   return {
     'AWS::IAM::ManagedPolicy': kind(
-      'ManagedPolicyName Description PolicyDocument',
+      'ManagedPolicyName Description PolicyDocument Roles',
       (p, { generatedName }) => {
         const id = iamArn(`policy/${p.ManagedPolicyName ?? generatedName}`);
-        access.setPolicy(id, p.PolicyDocument);
+        access.setPolicy(id, p.PolicyDocument, p.Roles);
         return { id };
       },
-      { update: (id, p) => access.setPolicy(id, p.PolicyDocument), remove: (id) => access.remove(id) },
+      {
+        update: (id, p) => access.setPolicy(id, p.PolicyDocument, p.Roles),
+        remove: (id) => access.remove(id),
+      },
     ),
     'AWS::IAM::Role': kind(
       'RoleName Description AssumeRolePolicyDocument ManagedPolicyArns PermissionsBoundary Policies Tags',

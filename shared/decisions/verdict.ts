@@ -37,7 +37,11 @@ export function reject(observed: Observed, status: Status, config: Config, faile
   const isWayBack = desired.kind === 'config' && rejected?.settings === desired.config.settingsHash;
   if (isWayBack && live !== undefined) {
     // The status is one parameter, and this grows with each of them.
-    const both = { ...rejected, sha256: config.sha256, reason: `${rejected.reason}, which ${says}`.slice(0, 800) };
+    const both = {
+      ...rejected,
+      sha256: config.sha256,
+      reason: `${rejected.reason}, which ${says}`.slice(0, 800),
+    };
     return { ...quiet(says), writes: [write({ ...status, rejected: both }, says)] };
   }
   const verdict = {

@@ -71,7 +71,13 @@ describe('the instances of a fleet', () => {
     const fleet = readTemplate(readFileSync('infra/fleet.yml', 'utf8'));
     bed.stacks.deploy('demo', fleet, {
       ...{ FleetName: 'demo', VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c', ClientCidrs: '10.0.0.0/8' },
-      ...{ MinSize: '0', MaxSize: '2', DesiredCapacity: '1', ProbeUrl: 'https://probe.example' },
+      ...{
+        MinSize: '0',
+        MaxSize: '2',
+        DesiredCapacity: '1',
+        ProbeUrl: 'https://probe.example',
+        AccessLog: 'yes',
+      },
     });
   });
 
@@ -95,10 +101,23 @@ describe('the instances of a fleet', () => {
       );
   });
 
+  test('may write their own access log, and no other', () => {
+    const resources = [...bed.stacks.stack('demo')!.resources.values()];
+    const { id = '' } = resources.find(({ type }) => type === 'AWS::Logs::LogGroup') ?? {};
+    const denial = (group: string) => {
+      const stream = `arn:aws:logs:ap-northeast-1:000000000000:log-group:${group}:log-stream:i-1`;
+      return bed.access.denial(asInstance(), { action: 'logs:PutLogEvents', resource: stream });
+    };
+    expect(denial(id)).toBe(undefined);
+    expect(denial('/aws/lambda/shoal-admit')).toContain('not authorized to perform: logs:PutLogEvents');
+  });
+
   test('have agents that come online, and need all that their role allows', async () => {
     await until(() => bed.world.instances.all().some((it) => it.agentOnlineAt < Date.now()));
     const [role] = bed.access.roles.values();
     const texts = role!.statements.flatMap(({ actions }) => actions.map(({ text }) => text));
+    // What sends the log runs on a host alone.
+    expect(texts.splice(-2)).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
     expect([...new Set([...role!.used.values()].flatMap((it) => [...it]))]).toEqual(
       expect.arrayContaining(texts),
     );

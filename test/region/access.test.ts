@@ -5,6 +5,7 @@ import * as lambda from '@aws-sdk/client-lambda';
 import * as ssm from '@aws-sdk/client-ssm';
 import * as sts from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readTemplate } from '../../region/template.ts';
 import { type AccessBed, allow, createAccessBed, identity } from './access-bed.ts';
 import { commandDocument, groupSpec, until } from './bed.ts';
 
@@ -137,6 +138,26 @@ test('a boundary has to allow it too, and a deny wins in both', async () => {
   await expect(read()).rejects.toThrow('with an explicit deny in an identity-based policy');
   bed.give([allow('ssm:*')], { bounds: [allow('*'), deny] });
   await expect(read()).rejects.toThrow('with an explicit deny in a permissions boundary');
+});
+
+test('a policy that a stack attaches, or changes, holds for its roles at once', async () => {
+  const template = (roles: string) => `
+Parameters: { Action: { Type: String, Default: 'ssm:GetParameter' } }
+Resources:
+  Role: { Type: AWS::IAM::Role, Properties: { RoleName: deployed } }
+  Policy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      Roles: [${roles}]
+      PolicyDocument: { Statement: [{ Effect: Allow, Action: !Ref Action, Resource: '*' }] }`;
+  expect(() => bed.stacks.deploy('none', readTemplate(template('none')), {})).toThrow(
+    'role none is not known',
+  );
+  bed.stacks.deploy('roles', readTemplate(template('!Ref Role')), {});
+  const read = () => bed.call(ssm, 'GetParameter', { Name: 'a' });
+  await expect(read()).rejects.toMatchObject({ name: 'ParameterNotFound' });
+  bed.stacks.update('roles', { Action: 'ssm:PutParameter' });
+  await expect(read()).rejects.toThrow('not authorized to perform: ssm:GetParameter');
 });
 
 describe('conditions on tags', () => {
