@@ -24,10 +24,13 @@ export function createDecisionReader(file: string): () => Decision[] {
 }
 
 export const broken = 'parameters broken';
+/** What the region says, and no function: a call that the deployed roles don't allow. */
+export const denied = 'denied';
 
 /** Of all lines, those in which something is decided: not every look, nor the start of an invocation. */
 function decisionOf(text: string): Decision[] {
   const { at, function: by, line } = JSON.parse(text) as Record<'at' | 'function' | 'line', string>;
+  if (by === 'region') return [{ at: Date.parse(at), who: 'the fleet', by, step: denied, reason: line }];
   if (!line.startsWith('{')) return [];
   const { instance, step, reason, result } = JSON.parse(line) as Record<string, string | undefined>;
   if (step === undefined || reason === undefined) return [];

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { type Background, startInBackground } from '../../region/background.ts';
 import { createOverview } from '../../region/overview.ts';
 import { defaultPort, functionLogFile, stateDirectory } from '../../region/state.ts';
-import { createDecisionReader } from './decisions.ts';
+import { createDecisionReader, denied } from './decisions.ts';
 import { createScreen } from './screen.ts';
-import { createStage, NotProven, type Stage, type Step } from './stage.ts';
+import { createStage, NotProven, prove, type Stage, type Step } from './stage.ts';
 import { story as wholeStory } from './story.ts';
 
 /** A region that the story is told of. */
@@ -25,6 +25,8 @@ export interface DemoOptions {
 interface Outcome {
   step: Step;
   seconds?: number;
+  /** The functions that decided something in it. */
+  by?: Set<string>;
   verdict: 'proven' | 'NOT PROVEN' | 'interrupted' | 'not run' | 'not shown';
 }
 
@@ -79,6 +81,7 @@ export async function demo(options: DemoOptions): Promise<number> {
   if (kept) region?.release();
   else await region?.end();
   screen.plain(table(outcomes));
+  screen.plain(roles(outcomes));
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(0);
   const hidden = shown.length === story.length ? '' : ` ${story.length - shown.length} need real hosts.`;
   screen.plain(['', `${proven} of ${shown.length} steps proven in ${seconds} s.${hidden}`]);
@@ -94,7 +97,10 @@ async function play(stage: Stage, number: number, outcome: Outcome, signal: Abor
   stage.screen.headline(number, step.title);
   stage.screen.say(step.text);
   try {
-    stage.screen.verdict(true, await step.play(stage));
+    const proof = await step.play(stage);
+    const refused = stage.decisions.find((decision) => decision.step === denied);
+    prove("every call to be allowed by its function's role", refused === undefined, refused?.reason ?? '');
+    stage.screen.verdict(true, proof);
     outcome.verdict = 'proven';
   } catch (error) {
     outcome.verdict = signal.aborted ? 'interrupted' : 'NOT PROVEN';
@@ -103,6 +109,7 @@ async function play(stage: Stage, number: number, outcome: Outcome, signal: Abor
     if (!signal.aborted) stage.screen.verdict(false, error instanceof NotProven ? message : `${stack}`);
   }
   outcome.seconds = (Date.now() - began) / 1000;
+  outcome.by = new Set(stage.decisions.map(({ by }) => by));
 }
 
 function startInProject(port: number, simulated: boolean): DemoRegion {
@@ -117,6 +124,16 @@ function table(outcomes: Outcome[]): string[] {
     return `${String(index + 1).padStart(2)}  ${step.title.padEnd(48)}  ${time.padStart(7)}  ${verdict}`;
   });
   return ['', `    ${'step'.padEnd(48)}  seconds  verdict`, ...rows];
+}
+
+/** In which steps each function acted: the region evaluates the deployed role on every call that it makes. */
+function roles(outcomes: Outcome[]): string[] {
+  const names = [...new Set(outcomes.flatMap(({ by = [] }) => [...by]))].sort();
+  const acted = names.map((name) => {
+    const steps = outcomes.flatMap(({ by }, index) => (by?.has(name) ? [index + 1] : []));
+    return `  ${name.padEnd(16)}  ${steps.length === 1 ? 'step' : 'steps'} ${steps.join(', ')}`;
+  });
+  return acted.length === 0 ? [] : ['', 'Under their deployed roles, with no call denied, acted', ...acted];
 }
 
 function howToUse(port: number): string[] {

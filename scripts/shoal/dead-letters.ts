@@ -1,4 +1,5 @@
 import { count, wrap } from '../../shared/control/columns.ts';
+import { plainJson } from '../../shared/fleet/plain.ts';
 import { aboutOf, type Letter, shortId, textOf } from './letter.ts';
 import { type LetterQueue, lettersMax } from './letter-queue.ts';
 import { agreed, type Choice, refuseWithoutAsking, screen } from './terminal.ts';
@@ -103,5 +104,5 @@ const without = (letters: Letter[], done: string[]): string[] =>
   letters.map(({ id }) => id).filter((id) => !done.includes(id));
 
 function answer(result: object, { json }: Choice): void {
-  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (json) process.stdout.write(`${plainJson(result, 2)}\n`);
 }
