@@ -2,19 +2,31 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 /**
- * As `addCodeCache`, so that the same bundle gets the same cache. V8 writes it in the order of its hash tables,
- * which differs from process to process; so the caches are made in one of their own, with a seed that is given and
- * without this one's environment.
+ * As `addCodeCache`, so that the same bundle gets the same cache. V8 writes it in the order of its hash tables and of
+ * what its threads came to, which differs from process to process; so the caches are made in a process of their own,
+ * with a seed that is given, one thread, and without this one's environment.
  */
 export function addCodeCaches(directories: string[]): void {
-  const words = ['--hash-seed=1', fileURLToPath(import.meta.url), ...directories];
-  const made = spawnSync(process.execPath, words, { env: {}, encoding: 'utf8' });
-  if (made.status !== 0) throw new Error(`no code cache was made:\n${made.stderr}`);
+  const run = (...words: string[]) => {
+    const ended = spawnSync(process.execPath, words, { env: {} });
+    if (ended.status === 0) return ended.stdout;
+    throw new Error(`no code cache was made:\n${ended.stderr}`);
+  };
+  run('--hash-seed=1', '--single-threaded', fileURLToPath(import.meta.url), ...directories);
+  // V8 takes no cache of a process with other flags than its own, and these don't change what it means.
+  const flags = run('-p', `new vm.Script('').createCachedData().toString('hex', ${flagsAt}, ${flagsAt + 4})`);
+  for (const directory of directories) {
+    const cache = readFileSync(`${directory}/main.cache`);
+    cache.write(flags.toString(), flagsAt, 'hex');
+    writeFileSync(`${directory}/main.cache`, cache);
+  }
 }
+
+/** Where a cache has its flags' hash: after a magic number, the version and the source (V8's code-serializer.h). */
+const flagsAt = 12;
 
 /**
  * Puts V8's compiled form of a bundle beside it, and a loader in its place: most of a cold start is
@@ -46,8 +58,4 @@ const script = new Script(source, { filename, cachedData: readFileSync(__dirname
 script.runInThisContext()(exports, require, module, filename, __dirname);
 `;
 
-if (import.meta.main) {
-  // V8 takes no cache of a process with other flags than its own. The seed stays what it was at the start.
-  setFlagsFromString('--hash-seed=0');
-  for (const directory of process.argv.slice(2)) addCodeCache(directory);
-}
+if (import.meta.main) for (const directory of process.argv.slice(2)) addCodeCache(directory);
