@@ -11,6 +11,8 @@ const isThere = spawnSync('moto_server', ['--help']).status === 0;
 const port = 20_000 + (process.pid % 10_000);
 const endpoint = `http://127.0.0.1:${port}`;
 const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+/** How often osls looks at the stack, in milliseconds. */
+const often = { SLS_AWS_MONITORING_FREQUENCY: '200' };
 
 describe.skipIf(!isThere)('npm run deploy against an emulator (needs moto_server)', () => {
   let folder: string;
@@ -54,7 +56,11 @@ describe.skipIf(!isThere)('npm run deploy against an emulator (needs moto_server
     return spawnSync(
       process.execPath,
       ['scripts/deploy.ts', 'deploy', '--stage', 'test', '--region', 'eu-west-1', '--param', param],
-      { cwd: folder, encoding: 'utf8', env: { ...process.env, ...credentials, AWS_ENDPOINT_URL: endpoint } },
+      {
+        cwd: folder,
+        encoding: 'utf8',
+        env: { ...process.env, ...credentials, ...often, AWS_ENDPOINT_URL: endpoint },
+      },
     );
   }
 
