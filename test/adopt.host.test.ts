@@ -98,16 +98,22 @@ async function served(these: string[], those: string[]): Promise<void> {
   });
 }
 
-/** As a person pastes it. */
-async function paste(command: string | undefined): Promise<void> {
-  const env = {
-    ...process.env,
-    AWS_ACCESS_KEY_ID: 'x',
-    AWS_SECRET_ACCESS_KEY: 'x',
-    AWS_REGION: 'ap-northeast-1',
-  };
-  const words = `${command} --region ap-northeast-1 --endpoint-url ${region.endpoint}`;
-  await promisify(execFile)('bash', ['-c', words], { env });
+/** The blocks of docs/adopt.md, found by a word in them. */
+const blocks = [...readFileSync('docs/adopt.md', 'utf8').matchAll(/```\n([\s\S]*?)```/g)].map(
+  ([, text]) => text!,
+);
+const block = (word: string): string => blocks.find((text) => text.includes(word))!;
+
+const takeOver = block('Type=forward,TargetGroupArn=$FLEET');
+const giveBack = block('Type=forward,TargetGroupArn=$FARM');
+
+/** As a person pastes it, after what the page has before it. */
+async function paste(text: string, listener: string, fleet: string): Promise<void> {
+  const toRegion = `aws() { command aws --region ap-northeast-1 --endpoint-url ${region.endpoint} "$@"; }`;
+  const before = block('FARM=$').replace(/LISTENER=.*/, `LISTENER=${listener}`);
+  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
+  const script = [toRegion, before, `FLEET=${fleet}`, text].join('\n');
+  await promisify(execFile)('bash', ['-euc', script], { env });
 }
 
 test('a farm is taken over, given back and replaced without a lost request', async () => {
@@ -123,6 +129,10 @@ test('a farm is taken over, given back and replaced without a lost request', asy
     FormerTargetGroupArn: group,
   });
   const TargetGroupArn = adopted.TargetGroupArn as string;
+  const flip = `--listener-arn ${listener} --default-actions Type=forward,TargetGroupArn=`;
+  expect([adopted.TakeOver, adopted.GiveBack]).toEqual(
+    [TargetGroupArn, group].map((to) => `aws elbv2 modify-listener ${flip}${to}`),
+  );
   deploy('adopted', 'fleet.yml', {
     ...network,
     SubnetIds: 'subnet-a,subnet-c',
@@ -136,17 +146,17 @@ test('a farm is taken over, given back and replaced without a lost request', asy
   const clientsOf = async (ids: string[]) =>
     (await Promise.all(ids.map((id) => clientPorts(region, id)))).flat();
 
-  await paste(adopted.TakeOver);
+  await paste(takeOver, listener, TargetGroupArn);
   await served(fleet, farm);
   // Who was connected still is, and both sides stay ready.
   expect((await clientsOf(farm)).length).toBeGreaterThanOrEqual(6);
   expect(healthy(group)).toBe(2);
 
-  await paste(adopted.GiveBack);
+  await paste(giveBack, listener, TargetGroupArn);
   await served(farm, fleet);
   expect(healthy(TargetGroupArn)).toBe(2);
 
-  await paste(adopted.TakeOver);
+  await paste(takeOver, listener, TargetGroupArn);
   await served(fleet, farm);
   call(region, 'elbv2', 'DeregisterTargets', { TargetGroupArn: group, Targets: targets });
   await until('nobody is connected to the farm', async () => {
