@@ -1,12 +1,12 @@
 import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
-import { follows, isProven, lacksProbeAlone, reasonOf } from './members.ts';
+import { follows, isProven, lacksProbeAlone, reasonOf, staysHealthy } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
 import { interruption } from './spot.ts';
 
 /**
  * In service: on its goal and registered, or on the way there. Nothing is registered unproven, and nothing that
- * drains: whatever took it out (a hand, a sickness, EC2) holds until that is over.
+ * drains while others serve: whatever took it out (a hand, a sickness, EC2) holds until that is over.
  *
  * @param sick Who leaves the target group now, and why.
  */
@@ -27,7 +27,9 @@ export function serving(
     return report(instance, 'agents', 'its agent is offline: nothing can be asked or changed on it');
   if (host.kind === 'asked') return awaitCommand(now, timing, instance);
   const unregistered = target === null || target.state.endsWith('draining');
-  const suspicious = target === null ? 'in service, but not registered' : ailing(target);
+  const serves = observed.instances.some((other) => other.id !== id && staysHealthy(other));
+  const isOut = target === null || (unregistered && !serves);
+  const suspicious = isOut ? 'in service, but not registered' : ailing(target);
   if (host.kind === 'unknown' && (fleet.ask || suspicious !== null))
     return { step: 'ask', instance: id, mode: 'check', reason: suspicious ?? fleet.says };
   if (host.kind === 'unknown') return rest(instance, fleet.says);
@@ -58,7 +60,7 @@ export function serving(
     const reason = goal.reason.includes(found) ? goal.reason : `${goal.reason}: ${found}`;
     return command(observed, instance, { ...goal, reason });
   }
-  if (target !== null) return settled(observed, instance, goal.reason);
+  if (!isOut) return settled(observed, instance, goal.reason);
   const problems = observed.targetGroup === null ? ['no target group'] : observed.targetGroup.problems;
   if (problems.length > 0) return rest(instance, `not registered: ${problems.join('; ')}`);
   return { step: 'register', instance: id, reason: 'in service and proven, but not registered' };

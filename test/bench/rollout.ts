@@ -41,19 +41,25 @@ async function measure({ world }: Region, capacity: number): Promise<Figure[]> {
     DesiredCapacity: capacity,
   });
   await until(`${capacity} in service`, () => isSettled(world, capacity), 200, 600_000);
-  const applied = watch(world);
+  const { applied, running } = watch(world);
   const times = { atOnce: [] as number[], byWaves: [] as number[], byHand: [] as number[] };
+  const waits: number[] = [];
   for (let round = 0; round < rounds; round++) {
     put(world, 'rollout', 'canary=0,wave=100%');
-    times.atOnce.push(await edit(world, networks[0] as string));
+    times.atOnce.push((await edit(world, networks[0] as string, running)).ms);
     const before = new Map(applied);
     put(world, 'rollout', 'canary=1,wave=25%');
-    times.byWaves.push(await edit(world, networks[1] as string));
+    const { ms, waitMs } = await edit(world, networks[1] as string, running);
+    times.byWaves.push(ms - waitMs);
+    waits.push(waitMs);
     // The hosts run the second file now: to the first one and back, so that nothing has drifted afterwards.
     const after = new Map(applied);
     for (const commands of [before, after]) times.byHand.push(await timed(() => byHand(commands)));
     const last = Object.entries(times).map(([name, all]) => `${name} ${Math.round(all.at(-1) ?? 0)} ms`);
-    process.stderr.write(`${capacity} hosts, round ${round + 1} of ${rounds}: ${last.join(', ')}\n`);
+    const waited = `waits for health ${Math.round(waits.at(-1) ?? 0)} ms`;
+    process.stderr.write(
+      `${capacity} hosts, round ${round + 1} of ${rounds}: ${last.join(', ')}, ${waited}\n`,
+    );
   }
   const hand = median(times.byHand);
   const figure = (what: string, target: number, all: number[]): Figure => ({
@@ -65,22 +71,24 @@ async function measure({ world }: Region, capacity: number): Promise<Figure[]> {
   });
   return [
     figure('an edit with canary=0,wave=100%', 1.5, times.atOnce),
-    figure('an edit with canary=1,wave=25%', 2, times.byWaves),
+    figure(`an edit with canary=1,wave=25%, less ${spread(waits)} of waits for health,`, 2, times.byWaves),
   ];
 }
 
-/** Each host's last apply, as its agent was given it. */
-function watch(world: World): Map<Host, HostCommand> {
+/** Each host's last apply, as its agent was given it, and how many commands of any kind are under way. */
+function watch(world: World): { applied: Map<Host, HostCommand>; running: () => number } {
+  let count = 0;
   const applied = new Map<Host, HostCommand>();
   for (const { host } of world.instances.all()) {
     if (!host) continue;
     const run = host.run.bind(host);
     host.run = (command) => {
       if (command.parameters.mode === 'apply') applied.set(host, command);
-      return run(command);
+      count++;
+      return run(command).finally(() => count--);
     };
   }
-  return applied;
+  return { applied, running: () => count };
 }
 
 /** The same script, without the question whether something newer has been decided. */
@@ -96,18 +104,36 @@ async function byHand(applied: Map<Host, HostCommand>): Promise<void> {
     if (!stdout.includes('"outcome":"proven"')) throw new Error(`by hand: ${stdout}`);
 }
 
-/** From when the edit has rested to live; in milliseconds. */
-async function edit(world: World, value: string): Promise<number> {
+/**
+ * From when the edit has rested to live; in milliseconds. `waitMs` of it no host had anything to do, and a target
+ * wasn't healthy.
+ */
+async function edit(
+  world: World,
+  value: string,
+  running: () => number,
+): Promise<{ ms: number; waitMs: number }> {
   put(world, 'allowed-cidrs', value);
   const from = Date.now() + debounceMs;
   const before = statusOf(world).live?.since;
-  await until(
-    'the edit is live',
-    () => statusOf(world).live?.since !== before && !statusOf(world).rollout,
-    20,
-    300_000,
+  let [waitMs, lookedAt] = [0, from];
+  const isLive = () => {
+    const now = Date.now();
+    if (now > lookedAt && running() === 0 && areSomeUnwell(world)) waitMs += now - lookedAt;
+    lookedAt = Math.max(lookedAt, now);
+    return statusOf(world).live?.since !== before && !statusOf(world).rollout;
+  };
+  await until('the edit is live', isLive, 20, 300_000);
+  return { ms: Date.now() - from, waitMs };
+}
+
+function areSomeUnwell(world: World): boolean {
+  const { Parameters } = call(world, 'ssm', 'GetParameters', { Names: ['/shoal/demo/target-group-arn'] });
+  const input = { TargetGroupArn: Parameters[0].Value };
+  const { TargetHealthDescriptions: targets } = call(world, 'elbv2', 'DescribeTargetHealth', input);
+  return targets.some(
+    ({ TargetHealth }: { TargetHealth: { State: string } }) => TargetHealth.State !== 'healthy',
   );
-  return Date.now() - from;
 }
 
 function put(world: World, name: string, Value: string): void {

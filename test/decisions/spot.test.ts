@@ -43,14 +43,23 @@ test('only the one that is warned of leaves', () => {
 
 test('one in service that drains is neither asked nor registered until that is over', () => {
   const draining = (host: Instance['host']) => instance('i-1', { target: at('draining'), host });
-  expect(stepOf(world([draining({ kind: 'unknown' })]))).toMatchObject({ step: 'nothing' });
-  expect(stepOf(world([draining(runs(good))]))).toMatchObject({
+  const other = instance('i-2');
+  expect(stepOf(world([draining({ kind: 'unknown' }), other]))).toMatchObject({ step: 'nothing' });
+  expect(stepOf(world([draining(runs(good)), other]))).toMatchObject({
     step: 'nothing',
     reason: 'runs live, and is registered again when it has drained',
   });
   expect(stepOf(world([instance('i-1', { target: null, host: runs(good) })]))).toMatchObject({
     step: 'register',
   });
+});
+
+test('one that drains is registered at once, proven, where nobody else serves', () => {
+  const draining = (host: Instance['host']) => instance('i-1', { target: at('draining'), host });
+  for (const others of [[], [instance('i-2', { target: at('unhealthy') })]]) {
+    expect(stepOf(world([draining({ kind: 'unknown' }), ...others]))).toMatchObject({ step: 'ask' });
+    expect(stepOf(world([draining(runs(good)), ...others]))).toMatchObject({ step: 'register' });
+  }
 });
 
 test('a rollout takes one that drains along, and waits until it is healthy', () => {
