@@ -153,12 +153,15 @@ export async function lease(
     .catch((error: unknown) => log('no lease could be taken', { error: String(error) }));
 }
 
-/** So that the next run need not wait until it has expired. */
-export async function giveBack({ clock, log }: Engine, { memory, state }: Observer): Promise<void> {
+/** So that the next run need not wait until it has expired. One that another run has taken meanwhile stays its. */
+export async function giveBack({ clock, log }: Engine, { memory, state, holder }: Observer): Promise<void> {
   if (memory.leasedUntil <= clock.now()) return;
-  await state
-    .lease(null)
-    .catch((error: unknown) => log('a lease could not be given back', { error: String(error) }));
+  try {
+    const { lease } = await state.status();
+    if (lease?.holder === holder) await state.lease(null);
+  } catch (error) {
+    log('a lease could not be given back', { error: String(error) });
+  }
 }
 
 /** Old configs are in nobody's way, so whatever keeps them from going is no failure of the rollout. */
