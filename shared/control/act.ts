@@ -142,9 +142,9 @@ export async function lease(
   { clock, timing, log }: Engine,
   observer: Observer,
   { scope, state }: Observed,
+  rollout = state.status?.rollout,
 ): Promise<void> {
   const { memory, holder } = observer;
-  const rollout = state.status?.rollout;
   const now = clock.now();
   if (scope.kind !== 'fleet' || rollout === undefined || memory.leasedUntil - now > timing.sweepMs) return;
   memory.leasedUntil = now + 2 * timing.sweepMs;

@@ -70,8 +70,9 @@ async function loop(
     if (begins && clock.now() >= soon) return end(observed, steps, true);
     if (acts.length > 0) {
       turns++;
-      // Whoever only looks (status, plan) holds nobody up.
-      if (begins) await lease(engine, eye, observed);
+      // Whoever only looks (status, plan) holds nobody up. Taken before the rollout can be seen, or two begin it.
+      const starts = acts.find((it) => it.step === 'write-status')?.status.rollout;
+      if (begins || starts) await lease(engine, eye, observed, starts);
       stale = await act(engine, eye, observed, acts);
       for (const it of acts) {
         done.set(said(it), clock.now());

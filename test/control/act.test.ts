@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { act } from '../../shared/control/act.ts';
+import { act, giveBack } from '../../shared/control/act.ts';
 import type { Engine } from '../../shared/control/engine.ts';
 import type { Observer } from '../../shared/control/observe.ts';
 import { comingIn, world } from '../decisions/worlds.ts';
@@ -24,4 +24,18 @@ test('a machine is given up though its last word does not get through', async ()
   ]);
   expect(completed).toEqual(['shoal-launch']);
   expect(slept).toEqual([observed.timing.pollMs]);
+});
+
+test.each([
+  ['its own', 'this run', true],
+  ["one that another run has taken meanwhile: that stays another's", 'another run', false],
+])('a run that ends gives its lease back: %s', async (_, found, isGivenBack) => {
+  const written: unknown[] = [];
+  const state = {
+    status: async () => ({ lease: { holder: found } }),
+    lease: async (lease: unknown) => void written.push(lease),
+  };
+  const observer = { holder: 'this run', memory: { leasedUntil: 2 }, state } as unknown as Observer;
+  await giveBack({ clock: { now: () => 1 } } as unknown as Engine, observer);
+  expect(written).toEqual(isGivenBack ? [null] : []);
 });
