@@ -57,4 +57,6 @@ test('a stored configuration that cannot be read is read once, however long that
   const live = `/shoal-state/demo/config/${onLive.live?.sha256}/`;
   expect(reads.filter((path) => path === live)).toEqual([live]);
   expect(written).toContain('/shoal-state/demo/status');
+  // Whoever sees the rollout sees whose it is, too.
+  expect(written[0]).toBe('/shoal-state/demo/run');
 });
