@@ -107,13 +107,12 @@ const block = (word: string): string => blocks.find((text) => text.includes(word
 const takeOver = block('Type=forward,TargetGroupArn=$FLEET');
 const giveBack = block('Type=forward,TargetGroupArn=$FARM');
 
-/** As a person pastes it, after what the page has before it. */
-async function paste(text: string, listener: string, fleet: string): Promise<void> {
+/** What a person's shell says who pastes it, with the variables that the page has set by then. */
+async function paste(text: string, variables: Record<string, string>): Promise<string> {
   const toRegion = `aws() { command aws --region ap-northeast-1 --endpoint-url ${region.endpoint} "$@"; }`;
-  const before = block('FARM=$').replace(/LISTENER=.*/, `LISTENER=${listener}`);
-  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
-  const script = [toRegion, before, `FLEET=${fleet}`, text].join('\n');
-  await promisify(execFile)('bash', ['-euc', script], { env });
+  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', ...variables };
+  const { stdout } = await promisify(execFile)('bash', ['-euc', `${toRegion}\n${text}`], { env });
+  return stdout.trim();
 }
 
 test('a farm is taken over, given back and replaced without a lost request', async () => {
@@ -146,17 +145,20 @@ test('a farm is taken over, given back and replaced without a lost request', asy
   const clientsOf = async (ids: string[]) =>
     (await Promise.all(ids.map((id) => clientPorts(region, id)))).flat();
 
-  await paste(takeOver, listener, TargetGroupArn);
+  const variables = { LISTENER: listener, FLEET: TargetGroupArn, FARM: group };
+  const before = block('FARM=$').replace(/^LISTENER=.*/, '');
+  expect(await paste(`${before} echo $LOAD_BALANCER $FARM`, variables)).toBe(`${balancer} ${group}`);
+  await paste(takeOver, variables);
   await served(fleet, farm);
   // Who was connected still is, and both sides stay ready.
   expect((await clientsOf(farm)).length).toBeGreaterThanOrEqual(6);
   expect(healthy(group)).toBe(2);
 
-  await paste(giveBack, listener, TargetGroupArn);
+  await paste(giveBack, variables);
   await served(farm, fleet);
   expect(healthy(TargetGroupArn)).toBe(2);
 
-  await paste(takeOver, listener, TargetGroupArn);
+  await paste(takeOver, variables);
   await served(fleet, farm);
   call(region, 'elbv2', 'DeregisterTargets', { TargetGroupArn: group, Targets: targets });
   await until('nobody is connected to the farm', async () => {
