@@ -84,6 +84,7 @@ function ofStatus(
     rejected: rejected?.sha256,
     'rollout-started': rollout?.sha256,
     'rolled-back-by-hand': rollout?.sha256,
+    'way-back-failed': rejected?.sha256,
   };
   const sha256 = transition in of ? of[transition as keyof typeof of] : live?.sha256;
   const isVerdict = transition === 'rejected';
@@ -112,13 +113,11 @@ function ofStatus(
 function transitionOf(before: Status | null, { live, rejected, rollout, epoch }: Status): Transition {
   if (rejected !== undefined && rejected.at !== before?.rejected?.at)
     return rejected.instance === byHand ? 'rolled-back-by-hand' : 'rejected';
+  if (rejected !== undefined && rejected.reason !== before?.rejected?.reason) return 'way-back-failed';
   if (rollout !== undefined && rollout.sha256 !== before?.rollout?.sha256) return 'rollout-started';
   if (live !== undefined && live.since !== before?.live?.since) return before === null ? 'rebuilt' : 'live';
   if (epoch !== before?.epoch) return 'new-epoch';
-  if (rollout !== undefined || before.rollout === undefined) return 'rejection-lifted';
-  return rejected !== undefined && rejected.reason !== before.rejected?.reason
-    ? 'way-back-failed'
-    : 'reversed';
+  return rollout !== undefined || before.rollout === undefined ? 'rejection-lifted' : 'reversed';
 }
 
 function notice(

@@ -57,7 +57,7 @@ test.each<[string, Status | null, Status, string, string]>([
   [
     'way-back-failed',
     { ...onLive, rollout, rejected: { ...rejected, sha256: 'c' } },
-    { ...onLive, rejected: { ...rejected, sha256: 'c', reason: 'x, which failed' } },
+    { ...onLive, rollout, rejected: { ...rejected, sha256: rollout.sha256, reason: 'x, which failed' } },
     'rejected on i-2: y',
     'the way back has failed: rejected on i-2: y',
   ],
