@@ -101,7 +101,7 @@ export function createInstances({ clock, pace, hosts, access }: InstancesOptions
       if (instance?.state !== 'running') return;
       instance.agentOnlineAt = Number.POSITIVE_INFINITY;
       await instance.host?.replaceRootVolume();
-      instance.agentOnlineAt = clock.now() + pace.agentOnlineMs;
+      startAgent(instance);
     },
     async terminate(instanceId) {
       const instance = instances.get(instanceId);

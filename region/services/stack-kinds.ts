@@ -1,5 +1,5 @@
 import { compileTransformer } from '../input-transformer.ts';
-import { readPolicy } from '../policy.ts';
+import { readPolicy, type Statement } from '../policy.ts';
 import { TemplateError } from '../template-intrinsics.ts';
 import { isTopic } from './event-delivery.ts';
 import type { QueueSettings } from './queues.ts';
@@ -50,18 +50,7 @@ function eventKinds({ events, queues, topics }: KindsOptions): Record<string, Re
       },
       { update: (url, p) => queues.change(url, queueSettings(p)), remove: queues.remove },
     ),
-    'AWS::SQS::QueuePolicy': kind(
-      'Queues PolicyDocument',
-      (p, { generatedName }) => {
-        for (const url of p.Queues) queues.setPolicy(url, readPolicy(p.PolicyDocument, 'resource'));
-        return { id: generatedName };
-      },
-      {
-        remove(_, p) {
-          for (const url of p.Queues) queues.setPolicy(url, []);
-        },
-      },
-    ),
+    'AWS::SQS::QueuePolicy': policyKind('Queues', queues.setPolicy),
     'AWS::SNS::Topic': kind(
       'TopicName KmsMasterKeyId Tags',
       (p, { generatedName }) => {
@@ -70,19 +59,24 @@ function eventKinds({ events, queues, topics }: KindsOptions): Record<string, Re
       },
       { remove: topics.remove },
     ),
-    'AWS::SNS::TopicPolicy': kind(
-      'Topics PolicyDocument',
-      (p, { generatedName }) => {
-        for (const topicArn of p.Topics) topics.setPolicy(topicArn, readPolicy(p.PolicyDocument, 'resource'));
-        return { id: generatedName };
-      },
-      {
-        remove(_, p) {
-          for (const topicArn of p.Topics) topics.setPolicy(topicArn, []);
-        },
-      },
-    ),
+    'AWS::SNS::TopicPolicy': policyKind('Topics', topics.setPolicy),
   };
+}
+
+/** A policy of its own for each of some resources; without it nobody else may use them. */
+function policyKind(list: string, setPolicy: (id: string, policy: Statement[]) => void): ResourceKind {
+  return kind(
+    `${list} PolicyDocument`,
+    (p, { generatedName }) => {
+      for (const id of p[list]) setPolicy(id, readPolicy(p.PolicyDocument, 'resource'));
+      return { id: generatedName };
+    },
+    {
+      remove(_, p) {
+        for (const id of p[list]) setPolicy(id, []);
+      },
+    },
+  );
 }
 
 function queueSettings({ VisibilityTimeout, MessageRetentionPeriod }: Properties): Partial<QueueSettings> {

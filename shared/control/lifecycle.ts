@@ -19,6 +19,12 @@ export interface Ignored {
   ignored: string;
 }
 
+/** An event that asks for nothing here says why in one line of the log. */
+export function ignored({ log }: Engine, reason: string): Ignored {
+  log('event ignored', { reason });
+  return { ignored: reason };
+}
+
 /**
  * Looks where a lifecycle event points. The event gives identity and time, never content to trust: a
  * duplicate, late, foreign or malformed one finds nothing to do and says why in one line.
@@ -29,10 +35,7 @@ export async function follow(
   event: unknown,
   until: number,
 ): Promise<Ended | Ignored> {
-  const ignore = (ignored: string): Ignored => {
-    engine.log('event ignored', { reason: ignored });
-    return { ignored };
-  };
+  const ignore = (reason: string) => ignored(engine, reason);
   const parsed = v.safeParse(LifecycleEvent, event);
   if (!parsed.success) return ignore('it is no lifecycle event');
   const { detail, time } = parsed.output;

@@ -8,7 +8,7 @@ import { decideFleet } from '../decisions/rollout.ts';
 import type { Config } from '../fleet/settings.ts';
 import { limits } from '../runtime/limits.ts';
 import { type Engine, fleetTag, isFleetName, parameterPath, statePath } from './engine.ts';
-import type { Ignored } from './lifecycle.ts';
+import { type Ignored, ignored } from './lifecycle.ts';
 import { observer, type Where } from './observe.ts';
 import { type Plan, plan } from './plan.ts';
 import { type Ended, line, run } from './run.ts';
@@ -171,10 +171,8 @@ async function edited(
 ): Promise<Reconciled> {
   const root = parameterPath(engine.prefix, '').slice(0, -1);
   const fleet = detail.name.startsWith(root) ? detail.name.slice(root.length).split('/')[0] : undefined;
-  if (fleet === undefined || !isFleetName(fleet)) {
-    engine.log('event ignored', { reason: `${detail.name} is no fleet's parameter` });
-    return { ignored: `${detail.name} is no fleet's parameter` };
-  }
+  if (fleet === undefined || !isFleetName(fleet))
+    return ignored(engine, `${detail.name} is no fleet's parameter`);
   const deletedAt = detail.operation === 'Delete' ? Date.parse(time) : null;
   return run(engine, { ...whole(fleet, { leaveYoung: true }), deletedAt }, until);
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Scope } from '../decisions/model.ts';
 import { limits } from '../runtime/limits.ts';
 import { type Engine, fleetTag, isFleetName } from './engine.ts';
-import type { Ignored } from './lifecycle.ts';
+import { type Ignored, ignored } from './lifecycle.ts';
 import { type Ended, run } from './run.ts';
 
 const warning = 'EC2 Spot Instance Interruption Warning';
@@ -26,16 +26,12 @@ export async function interrupted(
   until: number,
 ): Promise<Ended | Ignored> {
   const id = detail['instance-id'];
-  const ignore = (ignored: string): Ignored => {
-    engine.log('event ignored', { reason: ignored });
-    return { ignored };
-  };
   const isWarning = type === warning;
   if (isWarning && engine.clock.now() - Date.parse(time) > limits.spotNoticeSeconds * 1000)
-    return ignore(`the two minutes of ${id} are over`);
+    return ignored(engine, `the two minutes of ${id} are over`);
   const group = await engine.aws.groups.ofInstance(id);
   const fleet = group?.tags[fleetTag(engine.prefix)];
-  if (fleet === undefined || !isFleetName(fleet)) return ignore(`${id} is in no group of a fleet`);
+  if (fleet === undefined || !isFleetName(fleet)) return ignored(engine, `${id} is in no group of a fleet`);
   const reason = isWarning ? 'EC2 takes it back in two minutes' : 'EC2 may take it back soon';
   engine.log(`spot ${id}: ${reason}`, { fleet, instance: id, step: 'spot', reason });
   const scope: Scope = {

@@ -1,3 +1,4 @@
+import { plain } from '../fleet/plain.ts';
 import { byHand, short } from './fleet.ts';
 import type { Act, Observed, Status, Step } from './model.ts';
 
@@ -138,12 +139,9 @@ function notice(
  * transformer puts around it, goes.
  */
 function oneLine(text: string, charactersMax: number): string {
-  const plain = text
-    .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
-    .replaceAll('"', "'")
-    .replaceAll('\\', '/');
-  const characters = Array.from(plain);
-  return characters.length <= charactersMax ? plain : `${characters.slice(0, charactersMax - 1).join('')}…`;
+  const line = plain(text).replace(/ +/g, ' ').replaceAll('"', "'").replaceAll('\\', '/');
+  const characters = Array.from(line);
+  return characters.length <= charactersMax ? line : `${characters.slice(0, charactersMax - 1).join('')}…`;
 }
 
 /** 1, 2, 4, 8 … */
