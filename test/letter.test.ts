@@ -51,6 +51,26 @@ test.each(['', 'null', '7', '[]', '{"requestContext":7}'])('a message of %j is n
 });
 
 test.each([
+  ['notices', 'rule shoal-notices could not deliver it: NO_PERMISSIONS: no reason given'],
+  ['dev-notices', 'no dead letter of this operator'],
+])('what the topic did not take of %s is shown with its error, for no function', (rule, error) => {
+  const attribute = (StringValue: string) => ({ DataType: 'String', StringValue });
+  const letter = readLetter(
+    {
+      MessageId: '3d1b291e',
+      Body: JSON.stringify({ 'detail-type': 'Shoal Launch Held' }),
+      MessageAttributes: {
+        RULE_ARN: attribute(`arn:aws:events:ap-northeast-1:000000000000:rule/shoal-${rule}`),
+        TARGET_ARN: attribute('arn:aws:sns:ap-northeast-1:000000000000:shoal-notifications'),
+        ERROR_CODE: attribute('NO_PERMISSIONS'),
+      },
+    },
+    'shoal',
+  );
+  expect(letter).toMatchObject({ function: null, error });
+});
+
+test.each([
   [launch, 'launch of i-0123456789abcdef0 in demo'],
   [parameterChange, 'Update of /shoal/demo/allowed-cidrs'],
   [schedule, 'the sweep'],

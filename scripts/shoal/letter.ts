@@ -10,7 +10,7 @@ export interface Letter {
   id: string;
   /** When it was given up, in milliseconds since the epoch. */
   at: number;
-  /** The function that it is for; null for a message that is no dead letter of this operator. */
+  /** The function that it is for; null for a notice or an alarm, and for what is no dead letter of this operator. */
   function: string | null;
   event: unknown;
   /** How it came to be given up. */
@@ -31,7 +31,9 @@ export function readLetter(queued: Message, prefix: string): Letter {
   const rule = /:rule\/(.+)$/.exec(attribute('RULE_ARN'))?.[1];
   const { functionArn, condition, approximateInvokeCount: tries } = object(object(body).requestContext);
   const name = functionOf(rule === undefined ? text(functionArn) : attribute('TARGET_ARN'), prefix);
-  if (name === null || typeof body !== 'object')
+  // A rule that tells the topic has no function to go to.
+  const isOurs = name !== null || (rule !== undefined && isOfStage(rule, prefix));
+  if (!isOurs || typeof body !== 'object')
     return { ...letter, function: null, event: body, error: 'no dead letter of this operator' };
   if (rule !== undefined) {
     const reason = attribute('ERROR_MESSAGE') || 'no reason given';
@@ -71,11 +73,15 @@ export function textOf(letter: Letter): string {
   return [...head, ...wrap(error, ' '.repeat(10), 4), ''].join('\n');
 }
 
-/** A function of this stage, by its name in an ARN; another stage's name has one more hyphen. */
+/** A function of this stage, by its name in an ARN. */
 function functionOf(arn: string, prefix: string): string | null {
   const name = /:function:([^:]+)/.exec(arn)?.[1] ?? '';
-  return name.startsWith(`${prefix}-`) && !name.slice(prefix.length + 1).includes('-') ? name : null;
+  return isOfStage(name, prefix) ? name : null;
 }
+
+/** Another stage's name has one more hyphen. */
+const isOfStage = (name: string, prefix: string): boolean =>
+  name.startsWith(`${prefix}-`) && !name.slice(prefix.length + 1).includes('-');
 
 function parsed(json: string): unknown {
   try {
