@@ -1,15 +1,5 @@
 import { parseArgs } from 'node:util';
-import { aws } from './commands/aws.ts';
-import { client } from './commands/client.ts';
 import type { CommandInput } from './commands/command.ts';
-import { down } from './commands/down.ts';
-import { environment } from './commands/environment.ts';
-import { fault } from './commands/fault.ts';
-import { logs } from './commands/logs.ts';
-import { shell } from './commands/shell.ts';
-import { speed } from './commands/speed.ts';
-import { status } from './commands/status.ts';
-import { up } from './commands/up.ts';
 import { defaultPort } from './state.ts';
 
 interface Command {
@@ -20,17 +10,28 @@ interface Command {
   run(input: CommandInput): Promise<number>;
 }
 
+// Each is loaded when it is asked for: what one of them needs takes longer to load than most take to run.
 const commands: Record<string, Command> = {
-  up: { options: { pace: { type: 'string' }, package: { type: 'string' } }, run: up },
-  down: { run: down },
-  status: { run: status },
-  logs: { options: { follow: { type: 'boolean', short: 'f' } }, words: 1, run: logs },
-  env: { run: environment },
-  aws: { run: aws },
-  shell: { words: 1, run: shell },
-  fault: { words: 4, run: fault },
-  speed: { words: 1, run: speed },
-  client: { options: { from: { type: 'string' } }, run: client },
+  up: {
+    options: { pace: { type: 'string' }, package: { type: 'string' } },
+    run: async (input) => (await import('./commands/up.ts')).up(input),
+  },
+  down: { run: async (input) => (await import('./commands/down.ts')).down(input) },
+  status: { run: async (input) => (await import('./commands/status.ts')).status(input) },
+  logs: {
+    options: { follow: { type: 'boolean', short: 'f' } },
+    words: 1,
+    run: async (input) => (await import('./commands/logs.ts')).logs(input),
+  },
+  env: { run: async (input) => (await import('./commands/environment.ts')).environment(input) },
+  aws: { run: async (input) => (await import('./commands/aws.ts')).aws(input) },
+  shell: { words: 1, run: async (input) => (await import('./commands/shell.ts')).shell(input) },
+  fault: { words: 4, run: async (input) => (await import('./commands/fault.ts')).fault(input) },
+  speed: { words: 1, run: async (input) => (await import('./commands/speed.ts')).speed(input) },
+  client: {
+    options: { from: { type: 'string' } },
+    run: async (input) => (await import('./commands/client.ts')).client(input),
+  },
 };
 
 const usage = `A local AWS region with a fleet of Squid proxies in it.

@@ -11,6 +11,7 @@ import { type DemoRegion, demo } from '../scripts/demo/demo.ts';
 import { story } from '../scripts/demo/story.ts';
 import { collect, finish, project, start, verdictsOf } from './demo-bed.ts';
 import { expectNothingLeft } from './left-overs.ts';
+import { whole } from './sample.ts';
 
 // Each demo has a region of its own, so they run side by side.
 let nextPort = 6130 + (process.pid % 60) * 20;
@@ -25,6 +26,8 @@ interface Breakage {
   after?: string[];
   /** Breaks it when the stacks are deployed, or else when the step begins. */
   atOnce?: true;
+  /** Also in `npm test`; the others in `npm run bench -- whole`. */
+  sampled?: true;
   /** How long a step waits in it: six seconds, unless what it says takes longer. */
   patienceMs?: number;
   breakIt(region: Region): unknown;
@@ -36,6 +39,7 @@ const killWorkers = "pkill -KILL -f '^\\(squid-[0-9]' || true";
 const breakages: Breakage[] = [
   {
     step: 'arrive',
+    sampled: true,
     world: 'something else completes the launches early',
     says: /in service only when healthy; seen: i-\S+ \S+ InService\s+not registered/,
     atOnce: true,
@@ -43,6 +47,7 @@ const breakages: Breakage[] = [
   },
   {
     step: 'list',
+    sampled: true,
     world: 'the balancer has lost its targets',
     says: /a listing with hello.txt; seen: .*proxy/i,
     breakIt: ({ world }) => world.balancer.route(3128, []),
@@ -67,6 +72,7 @@ const breakages: Breakage[] = [
   },
   {
     step: 'remove',
+    sampled: true,
     world: 'hosts are told to keep the tunnels',
     says: /both tunnels of 192.168.7.10 closed; seen: .*still open/,
     after: ['add'],
@@ -95,6 +101,7 @@ END`,
   },
   {
     step: 'canary',
+    sampled: true,
     world: 'the other hosts suffer from it too',
     says: /tunnels through the others open, .*; seen: .*closed after/,
     patienceMs: 100_000,
@@ -122,6 +129,7 @@ END`,
   },
   {
     step: 'scale',
+    sampled: true,
     world: 'the balancer takes no new target',
     says: /3 instances in service and healthy within 6 s; seen: .*Pending:Wait/,
     breakIt: (region) => refuse(region, 'RegisterTargets'),
@@ -134,6 +142,7 @@ END`,
   },
   {
     step: 'lost',
+    sampled: true,
     world: 'the event is heard of all the same',
     says: /decisions of the sweep alone; seen: .*shoal-admit/,
     patienceMs: 100_000,
@@ -156,16 +165,19 @@ END`,
 ];
 
 describe.concurrent('the demo in a broken world', () => {
-  test.each(breakages)('stops at $step: $world', async (breakage) => {
-    const port = nextPort++;
-    const { code, output } = await playBroken(port, breakage);
-    expect(output.replaceAll(/\s+/g, ' ')).toMatch(breakage.says);
-    expect(code).toBe(1);
-    const verdicts = verdictsOf(output);
-    expect(verdicts.splice(-2)).toEqual(['NOT PROVEN', 'not run']);
-    expect(verdicts.filter((verdict) => verdict !== 'proven')).toEqual([]);
-    await expectNothingLeft(port);
-  });
+  test.each(breakages.filter(({ sampled }) => sampled || whole))(
+    'stops at $step: $world',
+    async (breakage) => {
+      const port = nextPort++;
+      const { code, output } = await playBroken(port, breakage);
+      expect(output.replaceAll(/\s+/g, ' ')).toMatch(breakage.says);
+      expect(code).toBe(1);
+      const verdicts = verdictsOf(output);
+      expect(verdicts.splice(-2)).toEqual(['NOT PROVEN', 'not run']);
+      expect(verdicts.filter((verdict) => verdict !== 'proven')).toEqual([]);
+      await expectNothingLeft(port);
+    },
+  );
 
   test('stops at deploy: the port is taken', async () => {
     const port = nextPort++;

@@ -133,9 +133,10 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       return describeResult(invocation);
     },
     ListCommandInvocations({ CommandId: id, InstanceId: instanceId, Details: details = false, ...input }) {
-      if (id !== undefined && !commands.has(id)) throw new AwsError('InvalidCommandId');
-      const found = newestFirst()
-        .filter((command) => visible(command) && (id ?? command.id) === command.id)
+      const one = commands.get(id);
+      if (id !== undefined && !one) throw new AwsError('InvalidCommandId');
+      const found = (one ? [one] : newestFirst())
+        .filter(visible)
         .flatMap(({ invocations }) => invocations)
         .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId);
       const { items, next } = page(found, input.NextToken, input.MaxResults ?? 50, 'InvalidNextToken');

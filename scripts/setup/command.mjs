@@ -24,7 +24,8 @@ export async function runCommand(root, node, [command, ...args]) {
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child = spawn(command === 'node' ? node : command, args, {
     stdio: 'inherit',
-    env: { ...process.env, PATH: path },
+    // Programs start in half the time when Node need not strip their types anew.
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), ...process.env, PATH: path },
   });
   watchNpm(child);
   const [status, signal] = await new Promise((resolve, reject) => {

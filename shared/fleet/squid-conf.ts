@@ -28,6 +28,8 @@ export function encodeConfig(file: string): string {
 
 /** The mistake of a config that no command can carry, or null. */
 export function tooLarge(config: Config): Mistake | null {
+  // Base64 adds a third, and gzip nothing to speak of: most need not be compressed for this.
+  if (Buffer.byteLength(config.file) < encodedBytesMax / 2) return null;
   const bytes = encodeConfig(config.file).length;
   if (bytes <= encodedBytesMax) return null;
   const problem =

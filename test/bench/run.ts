@@ -15,6 +15,7 @@ import { scale } from './scale.ts';
 import { start } from './start.ts';
 import { sweep } from './sweep.ts';
 import { up } from './up.ts';
+import { whole } from './whole.ts';
 
 const benches: Record<string, () => Figure[] | Promise<Figure[]>> = {
   bundle,
@@ -28,6 +29,7 @@ const benches: Record<string, () => Figure[] | Promise<Figure[]>> = {
   flood,
   rollout,
   'rollout-scale': rolloutScale,
+  whole,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches);

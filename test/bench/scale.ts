@@ -17,7 +17,7 @@ export function scale(): Figure[] {
 
 function quotas(concurrency: string): Figure[] {
   const file = 'test/scenarios/scale-quotas.slow.test.ts';
-  const [{ small, large }] = scenario(file, { environment: { SCALE_CONCURRENCY: concurrency } });
+  const [{ small, large }] = scenario(file, { environment: { SCALE_CONCURRENCY: concurrency, WHOLE: '1' } });
   const fleets = `10 fleets at once, ${concurrency} functions at once`;
   const how =
     `the operator's calls of ten minutes: ${small.calls} for 250 and ${large.calls} for 1,000 instances, ` +

@@ -1,11 +1,12 @@
 import { beforeAll, expect, test } from 'vitest';
+import { whole } from '../sample.ts';
 import type { Run } from './gated-run.ts';
 import { events, type SmallRegion, type Snapshot, smallRegion } from './small-region.ts';
 
 /**
  * Two runs in one fleet, switched at every pair of their calls of AWS: the first until its i-th call, the second
  * until its j-th, then the first to its end, then the second to its end. All schedules of all pairs, some nine
- * thousand, take minutes: without INTERLEAVINGS=all the pairs that are not `whole` take every eleventh.
+ * thousand, take minutes: `npm test` takes every eleventh.
  */
 
 const former = '10.0.0.0/8';
@@ -20,7 +21,6 @@ interface Pair {
   edits: [(string | null)?, string?];
   /** The third host's Squid dies on the first edit. */
   fails?: true;
-  whole?: true;
 }
 
 const pairs: Record<string, Pair> = {
@@ -28,14 +28,14 @@ const pairs: Record<string, Pair> = {
   'an edit by an event and a sweep': { runs: ['edit', 'sweep'], edits: [wide] },
   'an edit by a sweep and by hand': { runs: ['sweep', 'apply'], edits: [wide] },
   'an edit in the middle of another': { runs: ['edit', 'edit'], edits: [wide, former] },
-  'an edit back by two events': { runs: ['edit', 'edit'], edits: [wide, live], whole: true },
+  'an edit back by two events': { runs: ['edit', 'edit'], edits: [wide, live] },
   'an edit back by an event and a sweep': { runs: ['edit', 'sweep'], edits: [wide, live] },
   'a refused edit and force': { runs: ['edit', 'force'], edits: [narrow] },
   'force and an edit back': { runs: ['force', 'edit'], edits: [narrow, live] },
-  'an edit that fails and a sweep': { runs: ['edit', 'sweep'], edits: [wide], fails: true, whole: true },
+  'an edit that fails and a sweep': { runs: ['edit', 'sweep'], edits: [wide], fails: true },
   'an edit that fails and one by hand': { runs: ['edit', 'apply'], edits: [wide], fails: true },
   'an edit that fails and its edit back': { runs: ['edit', 'edit'], edits: [wide, live], fails: true },
-  'an edit and a way back': { runs: ['edit', 'rollback'], edits: [wide], whole: true },
+  'an edit and a way back': { runs: ['edit', 'rollback'], edits: [wide] },
   'a way back and a sweep': { runs: ['rollback', 'sweep'], edits: [] },
   'a way back and an edit': { runs: ['rollback', 'edit'], edits: [null, wide] },
   'two ways back': { runs: ['rollback', 'rollback'], edits: [] },
@@ -61,7 +61,7 @@ test.each(Object.entries(pairs))(
   '%s end on the last desired config',
   { timeout: 900_000 },
   async (_, pair) => {
-    const step = pair.whole || process.env.INTERLEAVINGS === 'all' ? 1 : 11;
+    const step = whole ? 1 : 11;
     let schedules = 0;
     for (let i = 1; i === 1 || callsOf(0) >= i - 1; i++)
       for (let j = 1 + ((i * 7) % step); ; j += step) {
@@ -77,13 +77,13 @@ test.each(Object.entries(pairs))(
 
 /**
  * One of the two dies at its switch: its call still does its work, and is the last. What only reads leaves nothing
- * behind, so these are the calls that change something. Without INTERLEAVINGS=all, every thirteenth of the switches
- * of the one that lives: some five hundred schedules.
+ * behind, so these are the calls that change something. `npm test` takes every thirteenth of the switches of the
+ * one that lives: some five hundred schedules.
  */
 test.each(Object.entries(pairs))('%s end on it whichever dies', { timeout: 900_000 }, async (_, pair) => {
   let schedules = 0;
   for (const dies of [0, 1] as const) {
-    const step = process.env.INTERLEAVINGS === 'all' ? 1 : 13;
+    const step = whole ? 1 : 13;
     for (let i = 1; i === 1 || callsOf(0) >= i - 1; i += dies === 1 ? step : 1)
       for (let j = 1; ; j += dies === 0 ? step : 1) {
         const found = await schedule(pair, i, j, dies);

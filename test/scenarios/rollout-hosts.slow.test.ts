@@ -155,6 +155,7 @@ async function seconds(work: () => Promise<void>): Promise<number> {
 test('a script that hangs is judged, though only sweeps look at it', async () => {
   region = await rolloutRegion({
     capacity: 3,
+    pace: 'real',
     deliver: (event) => (event['detail-type'] === 'Parameter Store Change' ? 0 : 1),
   });
   await region.settled();
