@@ -5,10 +5,7 @@ import type { Figure } from './figure.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** The tests of which `npm test` runs a sample, so that it takes minutes: here each of their cases. */
-const files = [
-  'test/scenarios/interleavings.slow.test.ts',
-  'test/demo-broken.host.test.ts',
-];
+const files = ['test/scenarios/interleavings.slow.test.ts', 'test/demo-broken.host.test.ts'];
 
 export function whole(): Figure[] {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
