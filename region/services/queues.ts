@@ -3,7 +3,7 @@ import { queueLimits } from '../limits.ts';
 import { allows, type Statement } from '../policy.ts';
 import type { Clock } from '../ports.ts';
 import { AwsError, account, arn, region, type Service } from '../service.ts';
-import { queueOperations } from './queue-operations.ts';
+import { queueOperations, withoutExpired } from './queue-operations.ts';
 
 export interface Message {
   body: string;
@@ -99,6 +99,7 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
         ...{ action: 'sqs:SendMessage', resource: queueArn, principal: service },
         keys: { 'aws:sourcearn': sourceArn, 'aws:sourceaccount': account },
       }),
-    messages: (queueArn) => find(queueArn).messages.map(({ body, attributes }) => ({ body, attributes })),
+    messages: (queueArn) =>
+      withoutExpired(clock, find(queueArn)).messages.map(({ body, attributes }) => ({ body, attributes })),
   };
 }
