@@ -1,4 +1,5 @@
 import type { Fault, FaultKind } from './faults.ts';
+import { zones } from './service.ts';
 import type { World } from './world.ts';
 
 interface Kind {
@@ -44,6 +45,11 @@ const kinds: Record<FaultKind, Kind> = {
   crash: { subject: 'a function, such as admit', find: findFunction, amount: 'CALL' },
   'stale-reads': path,
   'short-pages': path,
+  'fail-zone': {
+    subject: `a zone: ${zones.join(', ')}`,
+    find: (word) => zones.find((zone) => zone === word),
+    usual: 'always',
+  },
 };
 
 /** What `fault` and its words ask of a running region; answers a text. Throws what is wrong with them. */
@@ -117,7 +123,7 @@ function findFunction(word: string, { wire }: World): string | undefined {
 
 function listFaults({ faults }: World): string {
   const lines = faults.list().map((fault) => {
-    const struck = fault.kind.endsWith('-agent') ? '' : `, so far ${fault.struck}`;
+    const struck = /-(agent|zone)$/.test(fault.kind) ? '' : `, so far ${fault.struck}`;
     return `${String(fault.id).padStart(3)}  ${describeFault(fault)}${struck}`;
   });
   return lines.length > 0 ? lines.join('\n') : 'no fault is in force';

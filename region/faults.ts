@@ -16,7 +16,9 @@ export type FaultKind =
   | 'crash'
   /** Path: parameters below it read as their previous version; pages of it are short, or empty. */
   | 'stale-reads'
-  | 'short-pages';
+  | 'short-pages'
+  /** Zone: EC2 launches nothing there, and nobody reaches what runs there, for as long as it lasts. */
+  | 'fail-zone';
 
 export interface Fault {
   kind: FaultKind;
@@ -41,6 +43,7 @@ interface Entry extends Fault {
 /** An instance as far as its agent is concerned. */
 interface Agent {
   instanceId: string;
+  zone: string;
   agentOnlineAt: number;
 }
 
@@ -50,6 +53,7 @@ export class Faults {
   private added = 0;
   private readonly clock: Clock;
   private readonly random: () => number;
+  private zoneDown: () => void = () => {};
   private crashFunction: (name: string, environment: string) => void = () => {};
 
   constructor(clock: Clock, random: () => number) {
@@ -67,6 +71,7 @@ export class Faults {
       instances: new Set<string>(),
     };
     this.entries.push({ ...fault, ...fresh });
+    if (fault.kind === 'fail-zone') this.zoneDown();
     return this.added;
   }
 
@@ -117,13 +122,25 @@ export class Faults {
   agentOf(agent: Agent): { onlineAt: number; silentSince: number | null; slowMs: number } {
     const result = { onlineAt: agent.agentOnlineAt, silentSince: null as number | null, slowMs: 0 };
     for (const entry of this.entries) {
-      if ((entry.kind !== 'stop-agent' && entry.kind !== 'slow-agent') || !befalls(entry, agent)) continue;
-      const ms = entry.kind === 'stop-agent' ? Number.POSITIVE_INFINITY : (entry.amount ?? 0) * 1000;
+      const inZone = entry.kind === 'fail-zone' && entry.subject === agent.zone;
+      const isAgents = entry.kind === 'stop-agent' || entry.kind === 'slow-agent';
+      if (!inZone && !(isAgents && befalls(entry, agent))) continue;
+      const ms = entry.kind === 'slow-agent' ? (entry.amount ?? 0) * 1000 : Number.POSITIVE_INFINITY;
       if (agent.agentOnlineAt > entry.since) result.onlineAt += ms;
-      if (entry.kind === 'stop-agent') result.silentSince = entry.since;
-      else result.slowMs += ms;
+      if (entry.kind === 'slow-agent') result.slowMs += ms;
+      else result.silentSince = entry.since;
     }
     return result;
+  }
+
+  /** Since when a zone is down; undefined for one that is not. */
+  downSince(zone: string): number | undefined {
+    return this.entries.find(({ kind, subject }) => kind === 'fail-zone' && subject === zone)?.since;
+  }
+
+  /** Runs when a zone has gone down. */
+  onZoneDown(listener: () => void): void {
+    this.zoneDown = listener;
   }
 
   onCrash(crash: (functionName: string, environment: string) => void): void {

@@ -1,4 +1,5 @@
 import type { Access } from './access.ts';
+import type { Faults } from './faults.ts';
 import type { Pace } from './pace.ts';
 import type { Clock, Host, Hosts } from './ports.ts';
 
@@ -20,7 +21,7 @@ export interface Instance {
 export interface Instances {
   get(instanceId: string): Instance | undefined;
   all(): Instance[];
-  /** Rejects when the host can't be had. */
+  /** Rejects when the host can't be had, as in a zone that is down. */
   launch(
     instanceId: string,
     zone: string,
@@ -44,9 +45,10 @@ interface InstancesOptions {
   pace: Pace;
   hosts: Hosts;
   access: Access;
+  faults: Faults;
 }
 
-export function createInstances({ clock, pace, hosts, access }: InstancesOptions): Instances {
+export function createInstances({ clock, pace, hosts, access, faults }: InstancesOptions): Instances {
   const instances = new Map<string, Instance>();
   const listeners: ((instance: Instance) => void)[] = [];
   /** An agent whose role is refused tries again so rarely that it counts as never coming. */
@@ -70,6 +72,7 @@ export function createInstances({ clock, pace, hosts, access }: InstancesOptions
       };
       instances.set(instanceId, instance);
       try {
+        if (faults.downSince(zone) !== undefined) throw insufficientCapacity(zone);
         instance.host = await hosts.launch({ instanceId, zone });
       } catch (cause) {
         instance.state = 'terminated';
@@ -95,6 +98,8 @@ export function createInstances({ clock, pace, hosts, access }: InstancesOptions
       if (instance?.state !== 'stopped') return;
       instance.state = 'running';
       startAgent(instance);
+      // As on EC2, what doesn't start is the host's own matter.
+      void instance.host?.start().catch(() => {});
     },
     async replaceRootVolume(instanceId) {
       const instance = instances.get(instanceId);
@@ -113,3 +118,7 @@ export function createInstances({ clock, pace, hosts, access }: InstancesOptions
     },
   };
 }
+
+/** As EC2 says it to Auto Scaling (InsufficientInstanceCapacity). */
+const insufficientCapacity = (zone: string): Error =>
+  new Error(`We currently do not have sufficient capacity in the Availability Zone you requested (${zone}).`);

@@ -23,6 +23,8 @@ export interface Pace {
   /** Wait before an instance that failed to launch is replaced; doubles with each failure in a row. */
   launchBackOffMs: number;
   launchBackOffMaxMs: number;
+  /** A zone is down → its instances fail EC2's status checks, by which Auto Scaling replaces them. */
+  impairedMs: number;
   /** An EventBridge `rate(…)` schedule's period; undefined takes the rule's own. */
   scheduleTickMs: number | undefined;
 }
@@ -51,6 +53,7 @@ export const fast: Pace = {
   balancerLagMs: 1_000,
   launchBackOffMs: 1_000,
   launchBackOffMaxMs: 30_000,
+  impairedMs: 5_000,
   scheduleTickMs: 5_000,
 };
 
@@ -66,5 +69,6 @@ export const real: Pace = {
   balancerLagMs: 60_000,
   launchBackOffMs: 15_000,
   launchBackOffMaxMs: 900_000,
+  impairedMs: 180_000,
   scheduleTickMs: undefined,
 };

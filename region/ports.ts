@@ -39,6 +39,8 @@ export interface Host {
   accepts(port: number, timeoutMs: number): Promise<boolean>;
   /** Ends every process on it, as stopping the instance does; its disk stays. */
   stop(): Promise<void>;
+  /** Runs what is enabled on it, as a boot does. Rejects when that doesn't start. */
+  start(): Promise<void>;
   /** Ends every process on it and gives it the disk of a new one; its address stays. */
   replaceRootVolume(): Promise<void>;
   terminate(): Promise<void>;

@@ -62,7 +62,7 @@ export function createWorld(options: WorldOptions): World {
     for (const listener of listeners) listener(complete);
   };
   const access = new Access();
-  const instances = createInstances({ clock, pace, hosts: options.hosts, access });
+  const instances = createInstances({ clock, pace, hosts: options.hosts, access, faults });
   const context: Context = { clock, pace, instances, balancer, publish, ids, faults, access };
   const parameters = createParameters(context);
   const commands = createCommands(context);

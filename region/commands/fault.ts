@@ -17,6 +17,7 @@ const usage = `Makes something go wrong in a running region.
   crash FUNCTION CALL          it dies at its CALL-th call of AWS
   stale-reads PATH             parameters below it read as their version before
   short-pages PATH             pages of parameters are short, or empty
+  fail-zone ZONE               nothing in it can be reached or launched
   kill-squid INSTANCE          all of Squid dies
   kill-worker INSTANCE         one of its workers dies
   break-reload INSTANCE        Squid dies whenever it is told to read its file
@@ -31,7 +32,7 @@ const usage = `Makes something go wrong in a running region.
 EVENT is launch, terminate, parameter, command, schedule, or a detail-type in
 quotes. INSTANCE is i-..., or for agents new: those to come. HOW OFTEN is a
 number, a percentage such as 20%, or always; once if it is left out, and
-always for agents.
+always for agents and zones.
 `;
 
 /** Those of hosts are done here, on the host; all others stand in a table of the region's. */

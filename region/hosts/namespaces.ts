@@ -37,6 +37,7 @@ export function createNamespaceHosts(network: Network): Hosts {
         run: (command) => host.run(command),
         accepts: (port, timeoutMs) => host.accepts(port, timeoutMs),
         stop: () => host.stop(),
+        start: () => host.start(),
         terminate: () => host.terminate(),
         async replaceRootVolume() {
           await host.terminate();
@@ -51,6 +52,8 @@ export function createNamespaceHosts(network: Network): Hosts {
 const stopScript = `kill -KILL -1
   find /run /tmp /dev/shm -mindepth 1 -delete
   mkdir -p /run/lock /run/shoal-region`;
+
+const startScript = '! systemctl -q is-enabled squid || exec systemctl start squid';
 
 /**
  * The command that enters a host of the region in `directory`, to be followed by what to run there. Works
@@ -102,16 +105,19 @@ async function launch(
     const file = join(directory, 'hosts', `${instanceId}.json`);
     mkdirSync(join(directory, 'hosts'), { recursive: true });
     writeFileSync(file, JSON.stringify({ pid, started: startTime(pid) }));
+    const inHost = async (script: string) => {
+      const [program, ...enter] = enterHost(directory, instanceId);
+      const options = { cwd: '/', env: agentEnvironment };
+      await promisify(execFile)(program!, [...enter, 'sh', '-c', script], options);
+    };
     let scripts = 0;
     return {
       instanceId,
       address,
       run: (command) => run(directory, instanceId, ++scripts, command),
       accepts: (port, timeoutMs) => network.accepts(address, port, timeoutMs),
-      async stop() {
-        const [program, ...enter] = enterHost(directory, instanceId);
-        await promisify(execFile)(program!, [...enter, 'sh', '-c', stopScript], { cwd: '/' });
-      },
+      stop: () => inHost(stopScript),
+      start: () => inHost(startScript),
       async terminate() {
         rmSync(file, { force: true });
         holder.stdin.destroy();

@@ -111,6 +111,11 @@ export function createSimulatedHosts(clock: Clock, durations: Partial<Durations>
             connections: 0,
             clients: [],
           }),
+        async start() {
+          const machine = machines.get(instanceId);
+          // Whoever has proven a file has enabled Squid, which starts with the one on the disk.
+          if (machine?.proven) Object.assign(machine, { running: machine.file, serving: true });
+        },
         replaceRootVolume: async () => void Object.assign(machines.get(instanceId) ?? {}, fresh()),
         terminate: async () => void machines.delete(instanceId),
       };

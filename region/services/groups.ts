@@ -40,6 +40,8 @@ export interface Group extends Required<Omit<GroupSpec, 'launchTemplate'>> {
   pool: WarmPool | undefined;
   /** Suspended processes, each with the reason. */
   suspended: Map<string, string>;
+  /** Zones where a launch failed: others come first until then. */
+  avoided: Map<string, number>;
   /** Instances over the desired capacity while zones are rebalanced. */
   surplus: number;
   /** Newest first. */
@@ -58,6 +60,11 @@ export class Groups {
   constructor(context: Context) {
     this.context = context;
     this.members = new Members(context, (group) => this.balanceSoon(group));
+    context.faults.onZoneDown(() =>
+      context.clock.after(context.pace.impairedMs, () => {
+        for (const group of this.all.values()) this.balance(group);
+      }),
+    );
     context.instances.onGone(({ instanceId }) => {
       for (const group of this.all.values())
         if (group.members.some((member) => member.instanceId === instanceId)) this.balanceSoon(group);
@@ -79,6 +86,7 @@ export class Groups {
       ...{ members: [], activities: [], deleting: false },
       cause: this.at(`a user request created an AutoScalingGroup ${change}`),
       ...{ launchFailures: 0, launchNotBefore: 0, pool: undefined, suspended: new Map(), surplus: 0 },
+      avoided: new Map(),
     };
     this.all.set(name, group);
     this.balanceSoon(group);
@@ -110,7 +118,7 @@ export class Groups {
   /** What Auto Scaling does by itself when zones are uneven: launches first, and takes one out afterwards. */
   rebalance(group: Group): void {
     if (group.suspended.has('AZRebalance')) return;
-    const zone = emptiest(group, isActive);
+    const zone = this.zoneFor(group, isActive);
     const what = `instances were launched to balance instances in zones ${zone} with other zones`;
     group.cause += this.at(`${what} resulting in more than desired number of instances in the group.  `);
     group.surplus += 1;
@@ -144,11 +152,14 @@ export class Groups {
   /** Ends what a health check or a caller found unhealthy; answers how many the group lost by it. */
   private retireUnhealthy(group: Group): number {
     let active = 0;
-    const { clock, instances } = this.context;
+    const { clock, instances, faults, pace } = this.context;
     for (const member of group.members) {
       if (!isActive(member) && (!isPooled(member) || isLeaving(member))) continue;
       const state = instances.get(member.instanceId)?.state ?? 'pending';
       const up = state === 'pending' || state === 'running' || (state === 'stopped' && isPooled(member));
+      const impaired = (faults.downSince(member.zone) ?? Infinity) + pace.impairedMs <= clock.now();
+      if (impaired && state === 'running' && !group.suspended.has('HealthCheck'))
+        member.unhealthy ??= 'an EC2 instance status check failure';
       if (!up && !group.suspended.has('HealthCheck'))
         member.unhealthy ??= 'an EC2 health check indicating it has been terminated or stopped';
       if (member.unhealthy === undefined || group.suspended.has('ReplaceUnhealthy')) continue;
@@ -188,9 +199,17 @@ export class Groups {
         ({ state }) => state === 'Warmed:Stopped' || state === 'Warmed:Running',
       );
       if (warm) this.members.promote(group, warm, cause);
-      else void this.members.launch(group, emptiest(group, isActive), 'AutoScalingGroup', cause);
+      else void this.members.launch(group, this.zoneFor(group, isActive), 'AutoScalingGroup', cause);
     }
     group.cause = '';
+  }
+
+  /** The emptiest zone of those where the last launches worked, or of all where none is left. */
+  private zoneFor(group: Group, counted: (member: Member) => boolean): string {
+    const counts = zoneCounts(group, group.members.filter(counted));
+    const works = (zone: string) => (group.avoided.get(zone) ?? 0) <= this.context.clock.now();
+    const candidates = group.zones.some(works) ? group.zones.filter(works) : group.zones;
+    return candidates.toSorted((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0))[0]!;
   }
 
   private sizePool(group: Group, { launches, terminates }: { launches: boolean; terminates: boolean }): void {
@@ -200,7 +219,7 @@ export class Groups {
     const missing = missingFromPool(group, staying.length);
     const cause = this.at(`the warm pool is changed by ${missing} to the size that it should have.`);
     for (let count = 0; launches && count < missing; count += 1)
-      void this.members.launch(group, emptiest(group, isPooled), 'WarmPool', cause);
+      void this.members.launch(group, this.zoneFor(group, isPooled), 'WarmPool', cause);
     for (const member of terminates && missing < 0 ? staying.slice(missing) : [])
       this.members.terminate(group, member, cause);
   }
@@ -216,10 +235,4 @@ function zoneCounts(group: Group, members: Member[]): Map<string, number> {
   const counts = new Map(group.zones.map((zone) => [zone, 0]));
   for (const { zone } of members) counts.set(zone, (counts.get(zone) ?? 0) + 1);
   return counts;
-}
-
-function emptiest(group: Group, counted: (member: Member) => boolean): string {
-  const counts = zoneCounts(group, group.members.filter(counted));
-  const least = Math.min(...counts.values());
-  return group.zones.find((candidate) => counts.get(candidate) === least)!;
 }

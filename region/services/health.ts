@@ -165,7 +165,8 @@ export class Health {
   private async check({ healthCheck }: TargetGroup, { id, port }: Target): Promise<boolean> {
     const checked = healthCheck.port === 'traffic-port' ? port : Number(healthCheck.port);
     const timeoutMs = Math.min(healthCheck.timeoutSeconds * 1000, this.context.pace.healthCheckTimeoutMs);
-    const host = this.context.instances.get(id)?.host;
+    const { host, zone = '' } = this.context.instances.get(id) ?? {};
+    if (this.context.faults.downSince(zone) !== undefined) return false;
     return host ? host.accepts(checked, timeoutMs).catch(() => false) : false;
   }
 

@@ -24,6 +24,9 @@ export const isLeaving = ({ state }: Member): boolean => state.includes('Termina
 /** Those that the desired capacity counts. */
 export const isActive = ({ state }: Member): boolean => /^(Pending|InService$|.*RootVolume)/.test(state);
 
+/** Where a launch has failed others are tried first for so long; how long AWS does is not documented. */
+const zoneAvoidedMs = 300_000;
+
 /** What an activity says, and the states through which and to which an instance goes. */
 export interface Move {
   what: string;
@@ -75,6 +78,7 @@ export class Members {
       await instances.launch(member.instanceId, zone, tags, group.launchTemplate?.id);
     } catch (error) {
       group.members = group.members.filter((other) => other !== member);
+      group.avoided.set(zone, this.context.clock.now() + zoneAvoidedMs);
       this.fail(passage, 'Failed', `${(error as Error).message}.  Launching EC2 instance failed.`);
       return;
     }

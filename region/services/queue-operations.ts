@@ -27,7 +27,11 @@ export function queueOperations(clock: Clock, queues: Map<string, Queue>): Servi
     if (queue) return queue;
     throw new AwsError('QueueDoesNotExist', 'The specified queue does not exist.');
   };
-  const byUrl = (url: string) => find((queue) => queue.url === url);
+  const byUrl = (url: string) =>
+    withoutExpired(
+      clock,
+      find((queue) => queue.url === url),
+    );
   const byArn = (sourceArn: string): void => {
     if (queues.has(sourceArn)) return;
     const missing = "The resource that you specified for the SourceArn parameter doesn't exist.";
@@ -80,6 +84,13 @@ export function queueOperations(clock: Clock, queues: Map<string, Queue>): Servi
       return { Results: [] };
     },
   };
+}
+
+/** What has been there for the retention period is deleted, read or not. */
+export function withoutExpired(clock: Clock, queue: Queue): Queue {
+  const oldest = clock.now() - queue.retentionSeconds * 1000;
+  queue.messages = queue.messages.filter(({ sentAt }) => sentAt > oldest);
+  return queue;
 }
 
 function messageOf(handle: string): string {

@@ -106,13 +106,18 @@ const changes = (balancing: Balancing): Service['operations'] => ({
       throw new AwsError('DuplicateListener', message);
     }
     const { arn: targetGroupArn } = balancing.group(actions[0].TargetGroupArn ?? '');
+    refuseForeign(balancing, targetGroupArn, loadBalancerArn);
     const listener = balancing.createListener({ loadBalancerArn, port, targetGroupArn, tags: {} });
     return { Listeners: [describeListener(listener)] };
   },
   ModifyListener({ ListenerArn: wanted, DefaultActions: actions }) {
     const listener = balancing.find(balancing.listeners, wanted, 'ListenerNotFound');
     const [action] = actions ?? [];
-    if (action) balancing.forward(listener, balancing.group(action.TargetGroupArn ?? '').arn);
+    if (action) {
+      const { arn: targetGroupArn } = balancing.group(action.TargetGroupArn ?? '');
+      refuseForeign(balancing, targetGroupArn, listener.loadBalancerArn);
+      balancing.forward(listener, targetGroupArn);
+    }
     return { Listeners: [describeListener(listener)] };
   },
   DeleteListener({ ListenerArn: wanted }) {
@@ -120,6 +125,14 @@ const changes = (balancing: Balancing): Service['operations'] => ({
     balancing.delete(wanted);
   },
 });
+
+/** A target group can be used by one load balancer alone. */
+function refuseForeign(balancing: Balancing, targetGroupArn: string, loadBalancerArn: string): void {
+  const owners = balancing.listenersOf(balancing.group(targetGroupArn));
+  if (owners.every((listener) => listener.loadBalancerArn === loadBalancerArn)) return;
+  const used = `The following target groups cannot be associated with more than one load balancer: ${targetGroupArn}`;
+  throw new AwsError('TargetGroupAssociationLimit', used);
+}
 
 /** Switches stay switches; what has other words is taken as it is. */
 const hasKindOf = (known: string, value: string): boolean =>

@@ -17,7 +17,7 @@ export interface Guard {
 
 const removedShareMax = 0.5;
 const orForce = 'if it is meant, reconcile with "mode": "apply" and "force": true';
-const orMove = 'To move, make another fleet, switch the listener to it, then remove this one';
+const orMove = 'To move, make another fleet, move the clients to it, then remove this one';
 
 /**
  * What stands in the way of going from the live settings to the desired ones; empty when nothing does. What

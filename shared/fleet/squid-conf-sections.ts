@@ -10,7 +10,7 @@ export const zeroHash = '0'.repeat(64);
 
 /** The lines of a whole squid.conf, the marker's hash still zeros. */
 export function squidConfLines(settings: Settings): string[] {
-  const sections = [heading, listening, sources, destinations, rules, behaviour, logging, probe];
+  const sections = [heading, listening, sources, destinations, rules, behaviour, logging, surroundings];
   return [...sections.flatMap((section) => section(settings)), '# shoal end'];
 }
 
@@ -18,9 +18,9 @@ function heading(): string[] {
   return ['# Rendered by Shoal from the parameters of the fleet: edits made here are lost.', ''];
 }
 
-/** Part of the file so that another probe is another config, which is proven with it. */
-function probe({ probeUrl }: Settings): string[] {
-  return [`# Proven through: ${probeUrl ?? 'no probe-url'}`];
+/** Part of the file so that another one of these is another config: one to prove with, or to refuse. */
+function surroundings({ probeUrl, targetGroupArn }: Settings): string[] {
+  return [`# Proven through: ${probeUrl ?? 'no probe-url'}`, `# Registered with: ${targetGroupArn}`];
 }
 
 function listening(settings: Settings): string[] {

@@ -52,7 +52,7 @@ test.each([
 });
 
 const force = 'if it is meant, reconcile with "mode": "apply" and "force": true';
-const move = 'To move, make another fleet, switch the listener to it, then remove this one';
+const move = 'To move, make another fleet, move the clients to it, then remove this one';
 test.each([
   [
     whole,

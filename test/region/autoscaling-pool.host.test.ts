@@ -25,3 +25,24 @@ test('a stopped host keeps its disk, and none of its processes', async () => {
   await host.stop();
   expect(await run(daemons)).toBe('0\nkept\n');
 }, 60_000);
+
+test('a host that is started again runs Squid if it was enabled, and only then', async () => {
+  const id = { instanceId: 'i-0000000000000000b', zone: 'ap-northeast-1c' };
+  const host = await createNamespaceHosts(network).launch(id);
+  const run = async (script: string) => {
+    const command = { documentName: 'test', parameters: {}, timeoutMs: 20_000 };
+    return (await host.run({ ...command, script: `#!/bin/bash\n${script}` })).stdout.trim();
+  };
+  await run(
+    "printf 'http_port 3128\\nhttp_access deny all\\n' >/etc/squid/squid.conf; systemctl start squid",
+  );
+  await host.stop();
+  await host.start();
+  expect(await run('systemctl is-active squid')).toBe('inactive');
+  await run('systemctl enable squid; systemctl start squid');
+  await host.stop();
+  expect(await host.accepts(3128, 1_000)).toBe(false);
+  await host.start();
+  expect(await run('systemctl is-active squid')).toBe('active');
+  expect(await host.accepts(3128, 1_000)).toBe(true);
+}, 60_000);

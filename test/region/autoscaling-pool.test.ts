@@ -89,7 +89,7 @@ test('scales out from the pool first, through the launch hook again', async () =
   );
   const { state, agentOnlineAt } = world.instances.get(instanceId)!;
   expect([state, agentOnlineAt > Date.now()]).toEqual(['running', true]);
-  expect(hosts.get(instanceId)?.accepting).toBe(false);
+  expect(hosts.get(instanceId)?.accepting).toBe(true);
   await complete(group);
   expect(states().slice(0, 2)).toEqual(['InService', 'InService']);
 });

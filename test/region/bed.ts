@@ -61,6 +61,9 @@ export function createBed(pace: Pace = instant) {
           async stop() {
             host.accepting = false;
           },
+          async start() {
+            host.accepting = true;
+          },
           async replaceRootVolume() {
             host.commands = [];
           },

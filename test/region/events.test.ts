@@ -225,3 +225,20 @@ test.each([
 ])('the rule %j is refused', (definition, reason) => {
   expect(() => start().rule(definition)).toThrow(reason);
 });
+
+test('a queue forgets a message when its retention period is over, received or not', () => {
+  const queues = createQueues({ clock: machineClock, newId: randomUUID });
+  const { arn, url } = queues.create('kept', { retentionSeconds: 60 });
+  const caller = { identity: 'x', accessKeyId: 'x', requestId: 'x' };
+  const waiting = () =>
+    queues.service.operations.GetQueueAttributes?.({ QueueUrl: url, AttributeNames: ['All'] }, caller);
+  queues.send(arn, 'first');
+  vi.advanceTimersByTime(30_000);
+  queues.send(arn, 'second');
+  vi.advanceTimersByTime(29_999);
+  expect(waiting()).toMatchObject({ Attributes: { ApproximateNumberOfMessages: '2' } });
+  vi.advanceTimersByTime(1);
+  expect(queues.messages(arn).map(({ body }) => body)).toEqual(['second']);
+  vi.advanceTimersByTime(30_000);
+  expect(waiting()).toMatchObject({ Attributes: { ApproximateNumberOfMessages: '0' } });
+});

@@ -110,6 +110,9 @@ test('ends a cancelled command, and serves nothing when it is stopped', async ()
   await host.stop();
   expect(await host.accepts(3128, 100)).toBe(false);
   expect(machine).toMatchObject({ file: sha('a'), running: null });
+  await host.start();
+  expect(machine).toMatchObject({ running: sha('a'), serving: true });
+  await host.stop();
   expect(await apply(sha('a'), '1.2.0')).toMatchObject({ outcome: 'proven', change: 'start' });
 });
 

@@ -38,6 +38,7 @@ const filled = [
   new RegExp(`^acl (allowed_src src|refused_private dst) ${network}$`),
   /^acl (web|tls)_port port \d+( \d+)*$/,
   /^acl allowed_dst dstdomain -n [a-z0-9._-]+$/,
+  /^# Registered with: arn:aws:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup\/[A-Za-z0-9/-]+$/,
   /^# Proven through: (no probe-url|https?:\/\/[A-Za-z0-9.:/_~-]+)$/,
   /^(connect_timeout|visible_hostname|max_filedescriptors) [A-Za-z0-9.: -]+$/,
   new RegExp(`^logformat own( ${asciiWord})+$`),
