@@ -112,6 +112,7 @@ export interface TargetGroupFacts {
 export interface Problem {
   thing:
     | 'agents'
+    | 'document'
     | 'drift'
     | 'instance tags'
     | 'lifecycle hooks'
