@@ -202,9 +202,17 @@ test('events go to the bus in the name of the stage, ten at a time', async () =>
   expect(sent[1]).toEqual([{ Source: 'shoal', DetailType: 'Shoal Fleet Status', Detail: '{"at":10}' }]);
 });
 
-test('an event that the bus does not take is an error', async () => {
+test('of many events those that the bus does not take are named, and the others go', async () => {
+  const events = Array.from({ length: 21 }, (_, at) => ({ type: 'Shoal Launch Held', detail: { at } }));
   const Entries = [{ EventId: '1' }, { ErrorCode: 'InternalFailure', ErrorMessage: 'later' }];
-  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 1, Entries });
-  const events = [1, 2].map(() => ({ type: 'Shoal Launch Held', detail: {} }));
-  await expect(notify(events)).rejects.toThrow(/1 of 2 not taken: InternalFailure: later/);
+  bus
+    .on(PutEventsCommand)
+    .rejectsOnce(failure('ThrottlingException'))
+    .resolvesOnce({ FailedEntryCount: 1, Entries })
+    .resolves({ FailedEntryCount: 0 });
+  const refused = await notify(events);
+  expect(refused.map(({ event }) => event)).toEqual([...events.slice(0, 10), events[11]]);
+  expect(refused[0]?.reason).toContain('ThrottlingException');
+  expect(refused[10]?.reason).toBe('InternalFailure: later');
+  expect(bus.commandCalls(PutEventsCommand)).toHaveLength(3);
 });
