@@ -132,10 +132,17 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       if ((plugin ?? name) !== name) throw new AwsError('InvalidPluginName');
       return describeResult(invocation);
     },
-    ListCommandInvocations({ CommandId: id, InstanceId: instanceId, Details: details = false, ...input }) {
+    ListCommandInvocations({
+      CommandId: id,
+      InstanceId: instanceId,
+      Details: details = false,
+      Filters: filters = [],
+      ...input
+    }) {
       if (id !== undefined && !commands.has(id)) throw new AwsError('InvalidCommandId');
       const found = newestFirst()
         .filter((command) => visible(command) && (id ?? command.id) === command.id)
+        .filter((command) => (filters as model.CommandFilter[]).every((one) => passes(one, command)))
         .flatMap(({ invocations }) => invocations)
         .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId);
       const { items, next } = page(found, input.NextToken, input.MaxResults ?? 50, 'InvalidNextToken');
@@ -152,6 +159,11 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       return { Commands: items.map(describeCommand), NextToken: next };
     },
   };
+}
+
+function passes({ key, value = '' }: model.CommandFilter, { document, requestedAt }: Command): boolean {
+  if (key === 'DocumentName') return document.name === value;
+  return key === 'InvokedAfter' ? requestedAt >= Date.parse(value) : requestedAt <= Date.parse(value);
 }
 
 const share = (limit: string, count: number): number =>

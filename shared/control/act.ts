@@ -222,8 +222,11 @@ async function send(
   const sha256 = parameters.sha256 ?? null;
   for (const [id, commandId] of sent.ids)
     memory.hosts.set(id, { kind: 'asked', mode, since, sha256, commandId });
-  for (const [id, reason] of sent.unreachable)
-    memory.hosts.set(id, { kind: 'unreachable', reason, at: since });
+  for (const [id, reason] of sent.unreachable) {
+    const before = memory.hosts.get(id);
+    const first = before?.kind === 'unreachable' ? (before.since ?? before.at) : since;
+    memory.hosts.set(id, { kind: 'unreachable', reason, at: since, since: first });
+  }
 }
 
 async function register(

@@ -52,7 +52,8 @@ function prove(observed: Observed, instance: Instance, goal: Goal): Step {
   if (
     host.kind === 'unreachable' &&
     isLive(observed, goal) &&
-    spent(observed, instance, observed.timing.launchBudgetMs)
+    spent(observed, instance, observed.timing.launchBudgetMs) &&
+    (instance.isTried === true || host.at > (host.since ?? host.at))
   )
     return abandon(instance, 'agent', `it cannot be reached: ${host.reason}`);
   const beating = beat(observed, instance);
@@ -86,7 +87,9 @@ function curable(observed: Observed, instance: Instance, goal: Goal): Cause | nu
     (other) => other.host.kind === 'reported' && other.host.report.mode === 'check',
   );
   if (phase === 'proof' && !checked) return null;
-  return spent(observed, instance, observed.timing.launchBudgetMs) ? 'time' : null;
+  // Where something of the fleet held it for long, its time may be spent before its first try.
+  const isOver = spent(observed, instance, observed.timing.launchBudgetMs) && instance.isTried === true;
+  return isOver ? 'time' : null;
 }
 
 function isLive({ state }: Observed, { config }: Goal): boolean {

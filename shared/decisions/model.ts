@@ -60,7 +60,9 @@ export type HostKnowledge =
   | {
       kind: 'unreachable';
       reason: string;
-      at: number /** Its command was refused, since the document that is deployed is another build's. */;
+      at: number;
+      /** Since when this run's commands to it have been refused, one after another. */
+      since?: number /** Its command was refused, since the document that is deployed is another build's. */;
       upgrading?: true;
     };
 
@@ -81,6 +83,8 @@ export interface Instance {
   isOver?: boolean;
   /** Start of the launch or termination, from the event or the scaling activity. */
   startedAt: number | null;
+  /** Commands had been sent to it minutes ago too: what fails now is no first try. Known where it may be given up. */
+  isTried?: boolean;
   /** When this run last sent a heartbeat, or the event came in. */
   heartbeatAt: number | null;
   /** When this run registered it. */

@@ -52,6 +52,11 @@ test('old code holds launches while the document is newer, and the new code admi
   expect(reasons(id)).toContain(`held: nothing to run yet: ${says}`);
   expect(reasons(id)).toContain('still at work');
   expect(region.hosts.machines.get(id)?.running).toBe(null);
+  // Its time is spent, but not by its tries: the first of them may fail.
+  region.hosts.behave(id, 'unable');
+  await newCodeUntil('it is tried', () => reasons(id).some((it) => String(it).startsWith('held: unable')));
+  await region.pass(120);
+  region.hosts.behave(id, 'works');
   await newCodeUntil('it is in service', () => region.inService().length === 2);
   expect(region.inService().map((it) => it.id)).toContain(id);
   expect(region.logs.filter(({ result }) => result === 'ABANDON')).toEqual([]);
