@@ -5,6 +5,7 @@ import { problemsOf } from './problems.ts';
 import { decideFleet } from './rollout.ts';
 import { serving } from './serving.ts';
 import { leaving } from './sick.ts';
+import { isWarned } from './spot.ts';
 import { standby, stray } from './stray.ts';
 import { concerns, terminating } from './terminating.ts';
 
@@ -38,7 +39,8 @@ function decideInstance(
     waits(instance) &&
     observed.scope.kind === 'fleet' &&
     observed.scope.leaveYoung &&
-    isFresh(observed, instance)
+    isFresh(observed, instance) &&
+    !isWarned(observed, instance)
   )
     return rest(instance, 'its event is young: the handler has it');
   if (waits(instance) && instance.isOver === true)

@@ -2,6 +2,7 @@ import { beat, command, complete } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
 import { isProven } from './members.ts';
 import type { Goal, Instance, Observed, Source, Step } from './model.ts';
+import { interruptedLaunch } from './spot.ts';
 import { returnsToPool, terminating } from './terminating.ts';
 
 /**
@@ -14,6 +15,8 @@ export function launching(observed: Observed, fleet: FleetDecision, instance: In
   const goal = fleet.launch;
   if (returnsToPool(observed, instance)) return terminating(observed, instance);
   if (instance.hook === null) return hold(observed, instance, 'the group has no launch hook of the fleet');
+  const taken = interruptedLaunch(observed, instance);
+  if (taken !== null) return taken;
   if (goal === null) return hold(observed, instance, `nothing to run yet: ${fleet.says}`);
   if (!isProven(instance, goal.config.sha256))
     return instance.agentOnline ? prove(observed, instance, goal) : awaitAgent(observed, instance);

@@ -222,7 +222,7 @@ export type Act =
       hook: string;
       result: 'CONTINUE' | 'ABANDON';
       /** Of an ABANDON, what a new machine could cure. */
-      cause?: 'agent' | 'file' | 'start' | 'target' | 'time';
+      cause?: 'agent' | 'file' | 'spot' | 'start' | 'target' | 'time';
       reason: string;
     };
 
