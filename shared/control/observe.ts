@@ -182,6 +182,7 @@ export function observer(engine: Engine, where: Where): Observer {
         build,
         instances,
         strays: strays(),
+        healthyElsewhere: unknown().filter(({ state: health }) => health === 'healthy').length,
         desired: parameters.desired(),
         state: { ...stored, found: await findLost(instances) },
         targetGroup,
@@ -197,15 +198,15 @@ export function observer(engine: Engine, where: Where): Observer {
    * again before one counts as unknown.
    */
   async function lookForStrays(): Promise<void> {
-    const unknown = () => targets.filter(({ instance }) => !known().has(instance));
     if (unknown().length > 0) await reads.groups();
     const ids = unknown().map(({ instance }) => instance);
     for (const id of memory.strays.keys()) if (!ids.includes(id)) memory.strays.delete(id);
     for (const id of ids) memory.strays.set(id, (memory.strays.get(id) ?? 0) + 1);
   }
 
-  function known(): Set<string> {
-    return new Set(groups.flatMap(({ instances }) => instances.map(({ id }) => id)));
+  function unknown(): Target[] {
+    const known = new Set(groups.flatMap(({ instances }) => instances.map(({ id }) => id)));
+    return targets.filter(({ instance }) => !known.has(instance));
   }
 
   function strays(): Stray[] {

@@ -176,6 +176,8 @@ export interface Observed {
   instances: Instance[];
   /** Known only to a run that looks at the whole fleet. */
   strays: Stray[];
+  /** Healthy targets that are in none of the groups that this run has read: an event's reads its own alone. */
+  healthyElsewhere: number;
   desired: Desired;
   state: {
     status: Status | null;
