@@ -5,7 +5,7 @@ import { problemsOf } from './problems.ts';
 import { decideFleet } from './rollout.ts';
 import { serving } from './serving.ts';
 import { leaving } from './sick.ts';
-import { isWarned } from './spot.ts';
+import { interruptedLaunch, isWarned } from './spot.ts';
 import { standby, stray } from './stray.ts';
 import { concerns, terminating } from './terminating.ts';
 
@@ -49,6 +49,9 @@ function decideInstance(
     case 'Pending:Wait':
     case 'Warmed:Pending:Wait':
       return launching(observed, fleet, instance);
+    case 'Pending':
+    case 'Warmed:Pending':
+      return interruptedLaunch(observed, instance) ?? idle(instance);
     case 'Terminating:Wait':
     case 'Warmed:Terminating:Wait':
     // An instance refresh takes its disk, and Squid with it; afterwards it is proven as if it were new.
@@ -66,7 +69,7 @@ function decideInstance(
     case 'Warmed:Hibernated':
       return standby(observed, instance);
     default:
-      return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
+      return idle(instance);
   }
 }
 
@@ -88,6 +91,11 @@ function isFresh({ now, timing, instances }: Observed, { startedAt }: Instance):
 
 function waits({ lifecycle }: Instance): boolean {
   return lifecycle.endsWith(':Wait');
+}
+
+/** Auto Scaling is about to move it on. */
+function idle(instance: Instance): Step {
+  return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
 }
 
 function rest(instance: Instance, reason: string): Step {

@@ -8,22 +8,31 @@ import type { Instance, Observed, Step } from './model.ts';
  * known, or when it is out already.
  */
 export function interruption(observed: Observed, instance: Instance): Step | null {
-  const { targetGroup, instances } = observed;
+  const { targetGroup } = observed;
   const { id, target } = instance;
   if (!isWarned(observed, instance)) return null;
   if (target === null || target.state.endsWith('draining')) return null;
   const problems = targetGroup === null ? ['no target group'] : targetGroup.problems;
   if (problems.length > 0) return rest(id, `${reason}, but it is left alone: ${problems.join('; ')}`);
-  const isLast = !instances.some((other) => other.id !== id && staysHealthy(other));
-  if (target.state === 'healthy' && isLast)
+  if (isLast(observed, instance))
     return rest(id, `${reason}, but no healthy target would be left: it serves to the end`);
   return { step: 'deregister', instance: id, reason };
 }
 
-/** One that comes in when it is warned of is given up, so that another one is launched now and not in two minutes. */
+/**
+ * One that comes in when it is warned of is given up, so that another one is launched now and not in two minutes:
+ * in its hook, which it may have yet to reach. Null when it goes on coming in.
+ */
 export function interruptedLaunch(observed: Observed, instance: Instance): Step | null {
-  if (!isWarned(observed, instance)) return null;
-  return { ...complete(instance, 'ABANDON', reason), cause: 'spot' };
+  const { id, lifecycle } = instance;
+  if (!isWarned(observed, instance) || isLast(observed, instance)) return null;
+  if (lifecycle.endsWith(':Wait')) return { ...complete(instance, 'ABANDON', reason), cause: 'spot' };
+  const { pollMs } = observed.timing;
+  return { step: 'wait', instance: id, on: 'groups', pollMs, reason: `${reason}, before it has come in` };
+}
+
+function isLast({ instances }: Observed, { id, target }: Instance): boolean {
+  return target?.state === 'healthy' && !instances.some((other) => other.id !== id && staysHealthy(other));
 }
 
 /** The event that this run began with says so; nobody remembers it afterwards. */

@@ -49,6 +49,12 @@ test('one that comes in is given up when it is warned of, and another one is lau
       ...{ step: 'complete', result: 'ABANDON', cause: 'spot', hook: 'shoal-launch' },
       reason: 'EC2 takes it back in two minutes',
     });
+  const early = comingIn('i-1', { lifecycle: 'Pending', hook: null });
+  expect(warned([early, instance('i-2')])).toMatchObject({ step: 'wait', on: 'groups' });
+  expect(stepOf(world([early]))).toMatchObject({ step: 'nothing' });
+  const first = comingIn('i-1', { target: at('healthy'), host: runs(good) });
+  expect(warned([first])).toMatchObject({ step: 'complete', result: 'CONTINUE' });
+  expect(warned([first, instance('i-2')])).toMatchObject({ step: 'complete', result: 'ABANDON' });
   const leaving = goingOut('i-1', { target: at('draining'), agentOnline: false });
   expect(warned([leaving, instance('i-2')])).toMatchObject({ step: 'wait', reason: 'draining' });
 });

@@ -68,9 +68,9 @@ test('one that EC2 spares after all is registered again, proven, when it has dra
 });
 
 test('one that is warned of while it comes in is replaced at once', async () => {
-  await settled(1);
+  const serving = await settled(1);
   region.capacity(2);
-  const coming = () => region.instances().find(({ lifecycle }) => lifecycle === 'Pending:Wait')?.id;
+  const coming = () => region.instances().find((it) => it.id !== serving)?.id;
   await region.until('it comes in', coming);
   const id = coming() ?? '';
   send('spot-interruption', id);
