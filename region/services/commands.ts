@@ -132,19 +132,15 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       if ((plugin ?? name) !== name) throw new AwsError('InvalidPluginName');
       return describeResult(invocation);
     },
-    ListCommandInvocations({
-      CommandId: id,
-      InstanceId: instanceId,
-      Details: details = false,
-      Filters: filters = [],
-      ...input
-    }) {
+    ListCommandInvocations({ CommandId: id, InstanceId: instanceId, Details: details = false, ...input }) {
       if (id !== undefined && !commands.has(id)) throw new AwsError('InvalidCommandId');
       const found = newestFirst()
         .filter((command) => visible(command) && (id ?? command.id) === command.id)
-        .filter((command) => (filters as model.CommandFilter[]).every((one) => passes(one, command)))
         .flatMap(({ invocations }) => invocations)
-        .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId);
+        .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId)
+        .filter(({ command }) =>
+          (input.Filters ?? []).every((filter: model.CommandFilter) => passes(filter, command)),
+        );
       const { items, next } = page(found, input.NextToken, input.MaxResults ?? 50, 'InvalidNextToken');
       const described = items.map((invocation) => describeInvocation(invocation, details));
       return { CommandInvocations: described, NextToken: next };
