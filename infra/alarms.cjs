@@ -77,7 +77,7 @@ const ALARMS = (prefix, shoal) => ({
     of: own('OtherDocument', 'Maximum', 5 * MINUTE),
     times: [3, 3],
     says: "For 15 minutes no host has taken a command, since the command document is another build's.",
-    do: 'deploy Shoal again, and find out why the last update stopped or who changed the document.',
+    do: `${shoal('status FLEET')}; where it names the document, deploy Shoal again.`,
   },
 });
 
