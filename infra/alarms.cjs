@@ -73,6 +73,12 @@ const ALARMS = (prefix, shoal) => ({
       },
     ]),
   ),
+  'other-document': {
+    of: own('OtherDocument', 'Maximum', 5 * MINUTE),
+    times: [3, 3],
+    says: "For 15 minutes no host has taken a command, since the command document is another build's.",
+    do: `${shoal('status FLEET')}; where it names the document, deploy Shoal again.`,
+  },
 });
 
 module.exports = async ({ resolveVariable }) => {

@@ -62,6 +62,16 @@ export const commandLimits: Record<string, Members> = {
   ListCommandInvocations: {
     CommandId: token,
     InstanceId: managedInstanceId,
+    Filters: {
+      min: 1,
+      max: 5,
+      each: {
+        members: {
+          key: { values: ['DocumentName', 'InvokedAfter', 'InvokedBefore'] },
+          value: { min: 1, max: 128 },
+        },
+      },
+    },
     MaxResults: { min: 1, max: 50 },
     NextToken: text,
     Details: {},

@@ -33,7 +33,11 @@ export const lookUps = (groups: Groups): Service['operations'] => ({
         .filter(({ id }) => !ids?.length || ids.includes(id))
         .map((activity) => describeActivity(group, activity)),
     );
-    const { items, next } = page(found, input.NextToken, input.MaxRecords ?? 100, 'InvalidNextToken');
+    // Those in progress come first, as the API reference has it.
+    const inOrder = [true, false].flatMap((open) =>
+      found.filter((it) => (it.EndTime === undefined) === open),
+    );
+    const { items, next } = page(inOrder, input.NextToken, input.MaxRecords ?? 100, 'InvalidNextToken');
     return { Activities: items, NextToken: next };
   },
 });

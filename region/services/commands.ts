@@ -138,7 +138,10 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       const found = (one ? [one] : newestFirst())
         .filter(visible)
         .flatMap(({ invocations }) => invocations)
-        .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId);
+        .filter(({ instance }) => (instanceId ?? instance.instanceId) === instance.instanceId)
+        .filter(({ command }) =>
+          (input.Filters ?? []).every((filter: model.CommandFilter) => passes(filter, command)),
+        );
       const { items, next } = page(found, input.NextToken, input.MaxResults ?? 50, 'InvalidNextToken');
       const described = items.map((invocation) => describeInvocation(invocation, details));
       return { CommandInvocations: described, NextToken: next };
@@ -153,6 +156,11 @@ function lookUps({ clock, pace }: Context, commands: Map<string, Command>): Serv
       return { Commands: items.map(describeCommand), NextToken: next };
     },
   };
+}
+
+function passes({ key, value = '' }: model.CommandFilter, { document, requestedAt }: Command): boolean {
+  if (key === 'DocumentName') return document.name === value;
+  return key === 'InvokedAfter' ? requestedAt >= Date.parse(value) : requestedAt <= Date.parse(value);
 }
 
 const share = (limit: string, count: number): number =>

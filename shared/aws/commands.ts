@@ -1,4 +1,5 @@
 import {
+  type CommandFilter,
   DescribeInstanceInformationCommand,
   ListCommandInvocationsCommand,
   SendCommandCommand,
@@ -44,6 +45,8 @@ export interface Commands {
   agents(instances: string[]): Promise<Map<string, Agent>>;
   send(instances: string[], parameters: Record<string, string>): Promise<Sent>;
   results(commandId: string): Promise<Result[]>;
+  /** Whether a command was sent to the instance between two times, epoch milliseconds. */
+  wereSent(instance: string, after: number, before: number): Promise<boolean>;
 }
 
 export function commands(client: SSMClient, document: Document): Commands {
@@ -96,6 +99,22 @@ export function commands(client: SSMClient, document: Document): Commands {
           return { items: (page.CommandInvocations ?? []).map(toResult), next: page.NextToken };
         }),
       ),
+    wereSent: (InstanceId, after, before) =>
+      doing(`reading what was sent to ${InstanceId}`, async () => {
+        const found = await pages(async (NextToken) => {
+          const Filters: CommandFilter[] = [
+            { key: 'DocumentName', value: document.name },
+            { key: 'InvokedAfter', value: new Date(after).toISOString() },
+            { key: 'InvokedBefore', value: new Date(before).toISOString() },
+          ];
+          const page = await client.send(
+            new ListCommandInvocationsCommand({ InstanceId, Filters, NextToken }),
+          );
+          const some = page.CommandInvocations ?? [];
+          return { items: some, next: some.length > 0 ? undefined : page.NextToken };
+        });
+        return found.length > 0;
+      }),
   };
 
   /** One id that AWS will not take spoils a whole call, so a refused one is split until the culprits stand alone. */

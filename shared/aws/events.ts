@@ -4,11 +4,15 @@ import {
   PutEventsCommand,
 } from '@aws-sdk/client-eventbridge';
 import { limits } from '../runtime/limits.ts';
-import { doing } from './errors.ts';
 import { batches } from './pages.ts';
 
-/** Puts events on the default bus. Rejects where one of them was not taken, with AWS's reason. */
-export type Notify = (events: { type: string; detail: object }[]) => Promise<void>;
+interface Event {
+  type: string;
+  detail: object;
+}
+
+/** Puts events on the default bus. Answers with those that were not taken, each with AWS's reason. */
+export type Notify = <E extends Event>(events: E[]) => Promise<{ event: E; reason: string }[]>;
 
 /** In a file of its own, so that a function that says nothing starts without this client. */
 export function notifier(config: EventBridgeClientConfig, Source: string): Notify {
@@ -16,21 +20,31 @@ export function notifier(config: EventBridgeClientConfig, Source: string): Notif
   let client: EventBridgeClient | undefined;
   return async (events) => {
     client ??= new EventBridgeClient(config);
-    for (const batch of batches(events, limits.noticesMax)) await put(client, batch, Source);
+    const refused = [];
+    for (const batch of batches(events, limits.noticesMax)) {
+      const reasons = await put(client, batch, Source);
+      for (const [at, event] of batch.entries()) {
+        const reason = reasons[at];
+        if (reason !== undefined) refused.push({ event, reason });
+      }
+    }
+    return refused;
   };
 }
 
-async function put(client: EventBridgeClient, events: Parameters<Notify>[0], Source: string): Promise<void> {
-  await doing(`sending ${events.map(({ type }) => type).join(', ')}`, async () => {
-    const Entries = events.map(({ type, detail }) => ({
-      ...{ Source, DetailType: type, Detail: JSON.stringify(detail) },
-    }));
-    const answer = await client.send(new PutEventsCommand({ Entries }));
-    const { FailedEntryCount = 0, Entries: results = [] } = answer;
-    if (FailedEntryCount === 0) return;
-    const refused = results.flatMap(({ ErrorCode, ErrorMessage }) =>
-      ErrorCode === undefined ? [] : [`${ErrorCode}: ${ErrorMessage}`],
-    );
-    throw new Error(`${FailedEntryCount} of ${events.length} not taken: ${refused.join('; ')}`);
-  });
+/** Why each of the events was not taken, in their order; undefined for one that was. */
+async function put(
+  client: EventBridgeClient,
+  events: Event[],
+  Source: string,
+): Promise<(string | undefined)[]> {
+  const Entries = events.map(({ type, detail }) => ({
+    ...{ Source, DetailType: type, Detail: JSON.stringify(detail) },
+  }));
+  try {
+    const { Entries: results = [] } = await client.send(new PutEventsCommand({ Entries }));
+    return results.map(({ ErrorCode, ErrorMessage }) => ErrorCode && `${ErrorCode}: ${ErrorMessage}`);
+  } catch (error) {
+    return events.map(() => String(error));
+  }
 }

@@ -120,12 +120,13 @@ export function groups(client: AutoScalingClient, tag: string): Groups {
         for (let page = 0; page < limits.activityPagesMax; page++) {
           const input = { AutoScalingGroupName: group, MaxRecords: 100, NextToken };
           const answer = await client.send(new DescribeScalingActivitiesCommand(input));
-          const counted = (answer.Activities ?? []).filter(
-            ({ EndTime }) => !underWay || EndTime === undefined,
-          );
-          noteStarts(counted, starts);
+          const { Activities: found = [] } = answer;
+          const open = found.filter(({ EndTime }) => EndTime === undefined);
+          noteStarts(underWay ? open : found, starts);
           NextToken = answer.NextToken;
-          if (NextToken === undefined || instances.every((id) => starts.has(id))) break;
+          // Those in progress are described first (DescribeScalingActivities, API reference).
+          const isOver = underWay && open.length < found.length;
+          if (NextToken === undefined || isOver || instances.every((id) => starts.has(id))) break;
         }
         return starts;
       }),

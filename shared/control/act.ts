@@ -14,69 +14,95 @@ import { toNote } from '../host/document.ts';
 import type { Engine } from './engine.ts';
 import type { Observer } from './observe.ts';
 
+/** What became of actions. */
+export interface Acted {
+  /** What has to be read again now. */
+  stale: Set<Source>;
+  done: Act[];
+  /** All failures together; null when there was none. */
+  error: Error | null;
+}
+
 /**
  * Does what was decided, batched: one command for all instances of one config and intent, one call for all
- * targets. Everything here is safe twice. Returns what has to be read again afterwards. One that fails does
- * not stop the rest; all failures are thrown together at the end.
+ * targets. Everything here is safe twice. One that fails does not stop the rest, and what is written comes first:
+ * without it nothing else is done.
  */
 export async function act(
   engine: Engine,
   observer: Observer,
   observed: Observed,
   acts: Act[],
-): Promise<Set<Source>> {
+): Promise<Acted> {
   const stale = new Set<Source>();
-  const work: Promise<void>[] = [];
+  const work: { of: Act[]; ends: Promise<void> }[] = [];
   const of = <S extends Act['step']>(step: S) =>
     acts.filter((it): it is Extract<Act, { step: S }> => it.step === step);
   for (const { config } of of('store-config'))
     await observer.state.storeConfig(config, config.origin ?? observer.origin());
-  for (const { status } of of('write-status')) {
+  for (const it of of('write-status')) {
+    const { status } = it;
     if (await observer.state.writeStatus(status, observed.state.version)) {
       observer.memory.statusVersion = observed.state.version + 1;
       if (status.live?.sha256 !== observed.state.status?.live?.sha256)
-        work.push(prune(engine, observer, status));
+        work.push({ of: [it], ends: prune(engine, observer, status) });
     }
     stale.add('state');
   }
   for (const same of alike(of('apply'), ({ config, intent }) => `${config.sha256} ${text(intent)}`))
-    work.push(apply(engine, observer, observed, same));
-  for (const same of alike(of('ask'), ({ mode }) => mode)) work.push(ask(engine, observer, observed, same));
-  const registering = of('register').map(({ instance }) => instance);
-  const leaving = of('deregister').map(({ instance }) => ({ instance, port: portOf(observed, instance) }));
+    work.push({ of: same, ends: apply(engine, observer, observed, same) });
+  for (const same of alike(of('ask'), ({ mode }) => mode))
+    work.push({ of: same, ends: ask(engine, observer, observed, same) });
   const { targetGroup } = observed;
-  if (targetGroup !== null && registering.length > 0)
-    work.push(
-      register(engine, observer, targetGroup.arn, inForce(observed)?.settings.port ?? 0, registering),
-    );
-  if (targetGroup !== null && leaving.length > 0)
-    work.push(engine.aws.targets.deregister(targetGroup.arn, leaving));
-  if (registering.length + leaving.length > 0) stale.add('targets');
-  for (const { group, hook, instance } of of('heartbeat'))
-    work.push(
-      engine.aws.groups.heartbeat(group, hook, instance).then(() => {
-        observer.memory.heartbeats.set(instance, engine.clock.now());
-      }),
-    );
-  for (const { group, hook, instance, result, reason } of of('complete')) {
-    // A throttle may hold the last word up for minutes; it is not worth a wait.
-    const said = result === 'ABANDON' && farewell(engine, observed, instance, reason);
-    work.push(
-      Promise.race([said, engine.clock.sleep(said ? engine.timing.pollMs : 0)])
-        .then(() => engine.aws.groups.complete(group, hook, instance, result))
-        .then((wasActive) => {
-          if (!wasActive) observer.memory.over.set(instance, hook);
-        }),
-    );
+  if (targetGroup !== null) {
+    const registering = of('register');
+    if (registering.length > 0)
+      work.push({
+        of: registering,
+        ends: register(engine, observer, observed, targetGroup.arn, registering),
+      });
+    const leaving = of('deregister');
+    const ports = leaving.map(({ instance }) => ({ instance, port: portOf(observed, instance) }));
+    if (leaving.length > 0)
+      work.push({ of: leaving, ends: engine.aws.targets.deregister(targetGroup.arn, ports) });
+  }
+  if (of('register').length + of('deregister').length > 0) stale.add('targets');
+  for (const it of of('heartbeat')) work.push({ of: [it], ends: heartbeat(engine, observer, it) });
+  for (const it of of('complete')) {
+    work.push({ of: [it], ends: complete(engine, observer, observed, it) });
+    const { instance, group, hook } = it;
     const one = observed.instances.find(({ id }) => id === instance);
     const other = hook.replace(/-launch$/, '-terminate');
     // A hook that doesn't hold it is no failure.
-    if (one !== undefined && other !== hook && mayHaveReturned(observed, one))
-      work.push(engine.aws.groups.complete(group, other, instance, 'CONTINUE').then(() => {}));
+    if (one !== undefined && other !== hook && mayHaveReturned(observed, one)) {
+      const ends = engine.aws.groups.complete(group, other, instance, 'CONTINUE').then(() => {});
+      work.push({ of: [], ends });
+    }
     stale.add('groups');
   }
-  await allOf(work);
-  return stale;
+  return { stale, ...(await ended(acts, work)) };
+}
+
+async function heartbeat(
+  { aws, clock }: Engine,
+  { memory }: Observer,
+  { group, hook, instance }: Extract<Act, { step: 'heartbeat' }>,
+): Promise<void> {
+  await aws.groups.heartbeat(group, hook, instance);
+  memory.heartbeats.set(instance, clock.now());
+}
+
+async function complete(
+  engine: Engine,
+  { memory }: Observer,
+  observed: Observed,
+  { group, hook, instance, result, reason }: Extract<Act, { step: 'complete' }>,
+): Promise<void> {
+  // A throttle may hold the last word up for minutes; it is not worth a wait.
+  const said = result === 'ABANDON' && farewell(engine, observed, instance, reason);
+  await Promise.race([said, engine.clock.sleep(said ? engine.timing.pollMs : 0)]);
+  const wasActive = await engine.aws.groups.complete(group, hook, instance, result);
+  if (!wasActive) memory.over.set(instance, hook);
 }
 
 async function apply(
@@ -196,21 +222,24 @@ async function send(
   const sha256 = parameters.sha256 ?? null;
   for (const [id, commandId] of sent.ids)
     memory.hosts.set(id, { kind: 'asked', mode, since, sha256, commandId });
-  for (const [id, reason] of sent.unreachable)
-    memory.hosts.set(id, { kind: 'unreachable', reason, at: since });
+  for (const [id, reason] of sent.unreachable) {
+    const before = memory.hosts.get(id);
+    const first = before?.kind === 'unreachable' ? (before.since ?? before.at) : since;
+    memory.hosts.set(id, { kind: 'unreachable', reason, at: since, since: first });
+  }
 }
 
 async function register(
-  engine: Engine,
+  { aws, clock, log }: Engine,
   { memory }: Observer,
+  observed: Observed,
   arn: string,
-  port: number,
-  instances: string[],
+  registering: { instance: string }[],
 ): Promise<void> {
-  const refused = await engine.aws.targets.register(arn, instances, port);
-  for (const id of instances) if (!refused.has(id)) memory.registered.set(id, engine.clock.now());
-  for (const [instance, reason] of refused)
-    engine.log('the balancer refused the target', { instance, reason });
+  const instances = registering.map(({ instance }) => instance);
+  const refused = await aws.targets.register(arn, instances, inForce(observed)?.settings.port ?? 0);
+  for (const id of instances) if (!refused.has(id)) memory.registered.set(id, clock.now());
+  for (const [instance, reason] of refused) log('the balancer refused the target', { instance, reason });
 }
 
 /** The port of the registration itself, which may be older than the configuration. */
@@ -224,10 +253,15 @@ function alike<T>(list: T[], key: (item: T) => string): T[][] {
   return [...Map.groupBy(list, key).values()];
 }
 
-async function allOf(work: Promise<void>[]): Promise<void> {
-  const errors = (await Promise.allSettled(work)).flatMap((it) =>
-    it.status === 'rejected' ? [it.reason] : [],
-  );
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => String(error)).join('; '));
+async function ended(
+  acts: Act[],
+  work: { of: Act[]; ends: Promise<void> }[],
+): Promise<Pick<Acted, 'done' | 'error'>> {
+  const results = await Promise.allSettled(work.map(({ ends }) => ends));
+  const errors = results.flatMap((it) => (it.status === 'rejected' ? [it.reason] : []));
+  const failed = new Set(work.flatMap(({ of }, at) => (results[at]?.status === 'rejected' ? of : [])));
+  const done = acts.filter((it) => !failed.has(it));
+  if (errors.length === 0) return { done, error: null };
+  if (errors.length === 1) return { done, error: errors[0] };
+  return { done, error: new AggregateError(errors, errors.map((error) => String(error)).join('; ')) };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../aws/commands.ts';
-import type { Group, Hook } from '../aws/groups.ts';
+import type { Group } from '../aws/groups.ts';
 import type { Target } from '../aws/targets.ts';
 import {
   type Evidence,
@@ -23,6 +23,7 @@ import { type Engine, fleetTag, statePath } from './engine.ts';
 import { groupProblems, hookOf } from './group-check.ts';
 import { type StateStore, stateStore } from './state.ts';
 import { preflight } from './target-group.ts';
+import { waitingReader } from './waiting.ts';
 
 /** Where a run looks, and what its event already says. */
 export interface Where {
@@ -85,8 +86,7 @@ export function observer(engine: Engine, where: Where): Observer {
   const state = stateStore(aws.parameters, statePath(prefix, fleet));
   const readAt = new Map<Source, number>();
   const configs = storedConfigs(state);
-  const hooks = new Map<string, Hook[]>();
-  const starts = new Map<string, number>();
+  const waiting = waitingReader(engine, scope);
   const lifecycles = new Map<string, string>();
   let groups: Group[] = [];
   const parameters = desiredReader(engine, where);
@@ -103,8 +103,10 @@ export function observer(engine: Engine, where: Where): Observer {
       else groups = await aws.groups.ofFleet(fleet);
       for (const { instances } of groups) instances.forEach(noteLifecycle);
       // When every host is asked, the groups themselves are looked at closely too.
-      if (scope.kind === 'fleet' && scope.askAll) await Promise.all(groups.map(readHooks));
-      await Promise.all(groups.filter(hasWaiting).map(readWaiting));
+      if (scope.kind === 'fleet' && scope.askAll) await Promise.all(groups.map(waiting.readHooks));
+      await Promise.all(
+        groups.filter(hasWaiting).flatMap((group) => [waiting.readHooks(group), waiting.read(group)]),
+      );
     },
     parameters: parameters.read,
     state: async () => {
@@ -168,6 +170,7 @@ export function observer(engine: Engine, where: Where): Observer {
       if (wanted.has('parameters')) await parameters.doubt([stored.live, stored.rollout]);
       // These need to know the target group and the instances.
       await read(['targets', 'agents']);
+      await Promise.all(groups.map((group) => waiting.readTries(group, memory.hosts)));
       if (wanted.has('targets') && scope.kind === 'fleet') await lookForStrays();
       const { build } = engine;
       const instances = groups.flatMap((group) => group.instances.map((it) => toInstance(group, it)));
@@ -179,11 +182,12 @@ export function observer(engine: Engine, where: Where): Observer {
         build,
         instances,
         strays: strays(),
+        healthyElsewhere: unknown().filter(({ state: health }) => health === 'healthy').length,
         desired: parameters.desired(),
         state: { ...stored, found: await findLost(instances) },
         targetGroup,
         groupProblems: groups.flatMap((group) =>
-          groupProblems(group, hooks.get(group.name) ?? null, prefix, fleetTag(prefix)),
+          groupProblems(group, waiting.hooks.get(group.name) ?? null, prefix, fleetTag(prefix)),
         ),
       };
     },
@@ -194,15 +198,15 @@ export function observer(engine: Engine, where: Where): Observer {
    * again before one counts as unknown.
    */
   async function lookForStrays(): Promise<void> {
-    const unknown = () => targets.filter(({ instance }) => !known().has(instance));
     if (unknown().length > 0) await reads.groups();
     const ids = unknown().map(({ instance }) => instance);
     for (const id of memory.strays.keys()) if (!ids.includes(id)) memory.strays.delete(id);
     for (const id of ids) memory.strays.set(id, (memory.strays.get(id) ?? 0) + 1);
   }
 
-  function known(): Set<string> {
-    return new Set(groups.flatMap(({ instances }) => instances.map(({ id }) => id)));
+  function unknown(): Target[] {
+    const known = new Set(groups.flatMap(({ instances }) => instances.map(({ id }) => id)));
+    return targets.filter(({ instance }) => !known.has(instance));
   }
 
   function strays(): Stray[] {
@@ -216,20 +220,10 @@ export function observer(engine: Engine, where: Where): Observer {
   function noteLifecycle({ id, lifecycle }: Group['instances'][number]): void {
     if (lifecycles.get(id) === lifecycle) return;
     lifecycles.set(id, lifecycle);
-    for (const map of [starts, memory.over]) map.delete(id);
+    waiting.forget(id);
+    memory.over.delete(id);
     // It has another disk, or was stopped: what its host said before is no proof any more.
     if (lifecycle === 'Pending:Wait') memory.hosts.delete(id);
-  }
-
-  async function readHooks({ name }: Group): Promise<void> {
-    if (!hooks.has(name)) hooks.set(name, await aws.groups.hooks(name));
-  }
-
-  async function readWaiting(group: Group): Promise<void> {
-    await readHooks(group);
-    const waiting = group.instances.filter(({ lifecycle }) => isWaiting(lifecycle)).map(({ id }) => id);
-    if (scope.kind === 'instance' || waiting.every((id) => starts.has(id))) return;
-    for (const [id, at] of await aws.groups.activityStarts(group.name, waiting, true)) starts.set(id, at);
   }
 
   /** Without a status, what most hosts run may still be stored. */
@@ -256,7 +250,7 @@ export function observer(engine: Engine, where: Where): Observer {
   function toInstance(group: Group, { id, zone, lifecycle }: Group['instances'][number]): Instance {
     const target = targets.find(({ instance }) => instance === id);
     const mine = scope.kind === 'instance' && scope.instance === id;
-    const startedAt = (mine ? where.startedAt : null) ?? starts.get(id) ?? null;
+    const startedAt = (mine ? where.startedAt : null) ?? waiting.starts.get(id) ?? null;
     return {
       id,
       group: group.name,
@@ -266,10 +260,11 @@ export function observer(engine: Engine, where: Where): Observer {
       agentSeenAt: agents.get(id)?.seenAt ?? null,
       target: target ?? null,
       host: memory.hosts.get(id) ?? { kind: 'unknown' },
-      hook: hookOf(hooks.get(group.name) ?? [], prefix, lifecycle),
+      hook: hookOf(waiting.hooks.get(group.name) ?? [], prefix, lifecycle),
       // Which hook holds one bound for the warm pool, its state does not tell.
       isOver: memory.over.has(id) && !lifecycle.startsWith('Warmed:'),
       startedAt,
+      isTried: waiting.tried.get(id) ?? false,
       // The hook's time began no earlier than what it waits for, whoever looks.
       heartbeatAt: memory.heartbeats.get(id) ?? startedAt,
       registeredAt: memory.registered.get(id) ?? null,

@@ -73,15 +73,17 @@ async function loop(
       // Whoever only looks (status, plan) holds nobody up. Taken before the rollout can be seen, or two begin it.
       const starts = acts.find((it) => it.step === 'write-status')?.status.rollout;
       if (begins || starts) await lease(engine, eye, observed, starts);
-      stale = await act(engine, eye, observed, acts);
-      for (const it of acts) {
+      const acted = await act(engine, eye, observed, acts);
+      stale = acted.stale;
+      for (const it of acted.done) {
         done.set(said(it), clock.now());
         const key = `${it.step} ${it.instance}`;
         if (!first.has(key)) first.set(key, observed.now);
       }
-      const counted = acts.filter((it) => isMine(eye, observed, it));
+      const counted = acted.done.filter((it) => isMine(eye, observed, it));
       others.acts(observed, counted);
       engine.measure(metricsOfActs(observed, counted, (step, instance) => first.get(`${step} ${instance}`)));
+      if (acted.error !== null) throw acted.error;
       // An event's instance whose action has been completed is Auto Scaling's from here on.
       if (where.scope.kind === 'instance' && acts.every(({ step }) => step === 'complete'))
         return end(observed, steps, false);

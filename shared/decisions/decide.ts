@@ -5,6 +5,7 @@ import { problemsOf } from './problems.ts';
 import { decideFleet } from './rollout.ts';
 import { serving } from './serving.ts';
 import { leaving } from './sick.ts';
+import { interruptedLaunch, isWarned } from './spot.ts';
 import { standby, stray } from './stray.ts';
 import { concerns, terminating } from './terminating.ts';
 
@@ -38,7 +39,8 @@ function decideInstance(
     waits(instance) &&
     observed.scope.kind === 'fleet' &&
     observed.scope.leaveYoung &&
-    isFresh(observed, instance)
+    isFresh(observed, instance) &&
+    !isWarned(observed, instance)
   )
     return rest(instance, 'its event is young: the handler has it');
   if (waits(instance) && instance.isOver === true)
@@ -47,6 +49,9 @@ function decideInstance(
     case 'Pending:Wait':
     case 'Warmed:Pending:Wait':
       return launching(observed, fleet, instance);
+    case 'Pending':
+    case 'Warmed:Pending':
+      return interruptedLaunch(observed, instance) ?? idle(instance);
     case 'Terminating:Wait':
     case 'Warmed:Terminating:Wait':
     // An instance refresh takes its disk, and Squid with it; afterwards it is proven as if it were new.
@@ -64,7 +69,7 @@ function decideInstance(
     case 'Warmed:Hibernated':
       return standby(observed, instance);
     default:
-      return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
+      return idle(instance);
   }
 }
 
@@ -86,6 +91,11 @@ function isFresh({ now, timing, instances }: Observed, { startedAt }: Instance):
 
 function waits({ lifecycle }: Instance): boolean {
   return lifecycle.endsWith(':Wait');
+}
+
+/** Auto Scaling is about to move it on. */
+function idle(instance: Instance): Step {
+  return rest(instance, `${instance.lifecycle}: nothing to do in this state`);
 }
 
 function rest(instance: Instance, reason: string): Step {

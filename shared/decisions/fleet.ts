@@ -58,7 +58,8 @@ export function short(sha256: string): string {
 /** Older code may still run for so long after an upgrade (Lambda's longest run); later it is a downgrade. */
 export const longestRunMs = 900_000;
 export const newerLeads = 'a newer build of Shoal leads this fleet';
-export const anotherBuild = "another build's document is deployed: an upgrade is under way";
+export const anotherBuild =
+  "another build's document is deployed: an upgrade is under way, or has stopped half-way";
 
 /** What hosts don't answer then says nothing of them. The next run asks again. */
 export function isUpgrading({ instances }: Observed): boolean {

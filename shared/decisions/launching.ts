@@ -2,6 +2,7 @@ import { beat, command, complete } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
 import { isProven } from './members.ts';
 import type { Goal, Instance, Observed, Source, Step } from './model.ts';
+import { interruptedLaunch } from './spot.ts';
 import { returnsToPool, terminating } from './terminating.ts';
 
 /**
@@ -14,6 +15,8 @@ export function launching(observed: Observed, fleet: FleetDecision, instance: In
   const goal = fleet.launch;
   if (returnsToPool(observed, instance)) return terminating(observed, instance);
   if (instance.hook === null) return hold(observed, instance, 'the group has no launch hook of the fleet');
+  const taken = interruptedLaunch(observed, instance);
+  if (taken !== null) return taken;
   if (goal === null) return hold(observed, instance, `nothing to run yet: ${fleet.says}`);
   if (!isProven(instance, goal.config.sha256))
     return instance.agentOnline ? prove(observed, instance, goal) : awaitAgent(observed, instance);
@@ -52,7 +55,8 @@ function prove(observed: Observed, instance: Instance, goal: Goal): Step {
   if (
     host.kind === 'unreachable' &&
     isLive(observed, goal) &&
-    spent(observed, instance, observed.timing.launchBudgetMs)
+    spent(observed, instance, observed.timing.launchBudgetMs) &&
+    (instance.isTried === true || host.at > (host.since ?? host.at))
   )
     return abandon(instance, 'agent', `it cannot be reached: ${host.reason}`);
   const beating = beat(observed, instance);
@@ -86,7 +90,9 @@ function curable(observed: Observed, instance: Instance, goal: Goal): Cause | nu
     (other) => other.host.kind === 'reported' && other.host.report.mode === 'check',
   );
   if (phase === 'proof' && !checked) return null;
-  return spent(observed, instance, observed.timing.launchBudgetMs) ? 'time' : null;
+  // Where something of the fleet held it for long, its time may be spent before its first try.
+  const isOver = spent(observed, instance, observed.timing.launchBudgetMs) && instance.isTried === true;
+  return isOver ? 'time' : null;
 }
 
 function isLive({ state }: Observed, { config }: Goal): boolean {

@@ -1,5 +1,5 @@
 import { drifted } from './drift.ts';
-import { byHand } from './fleet.ts';
+import { byHand, isUpgrading } from './fleet.ts';
 import { isHealthy, isReachableMember } from './members.ts';
 import type { Act, Observed, Problem, Status, Step } from './model.ts';
 
@@ -62,6 +62,7 @@ export function metricsOfLook(observed: Observed, steps: Step[]): Metric[] {
     ...ofFleetAndAll('HeldLaunches', held.length, { fleet }),
     ...ofFleetAndAll('Rejected', state.status?.rejected || desired.kind === 'mistakes' ? 1 : 0, { fleet }),
     ...ofFleetAndAll('UnwellHosts', unwell.length, { fleet }),
+    ...(isUpgrading(observed) ? ofFleetAndAll('OtherDocument', 1, { fleet }) : []),
     ...(isKnown ? ofFleetAndAll('Drifted', drifted(observed).length, { fleet }) : []),
     count('InService', inService.length, { fleet }),
     count('HealthyTargets', instances.filter(isHealthy).length, { fleet }),

@@ -60,7 +60,9 @@ export type HostKnowledge =
   | {
       kind: 'unreachable';
       reason: string;
-      at: number /** Its command was refused, since the document that is deployed is another build's. */;
+      at: number;
+      /** Since when this run's commands to it have been refused, one after another. */
+      since?: number /** Its command was refused, since the document that is deployed is another build's. */;
       upgrading?: true;
     };
 
@@ -81,6 +83,8 @@ export interface Instance {
   isOver?: boolean;
   /** Start of the launch or termination, from the event or the scaling activity. */
   startedAt: number | null;
+  /** Commands had been sent to it minutes ago too: what fails now is no first try. Known where it may be given up. */
+  isTried?: boolean;
   /** When this run last sent a heartbeat, or the event came in. */
   heartbeatAt: number | null;
   /** When this run registered it. */
@@ -112,6 +116,7 @@ export interface TargetGroupFacts {
 export interface Problem {
   thing:
     | 'agents'
+    | 'document'
     | 'drift'
     | 'instance tags'
     | 'lifecycle hooks'
@@ -171,6 +176,8 @@ export interface Observed {
   instances: Instance[];
   /** Known only to a run that looks at the whole fleet. */
   strays: Stray[];
+  /** Healthy targets that are in none of the groups that this run has read: an event's reads its own alone. */
+  healthyElsewhere: number;
   desired: Desired;
   state: {
     status: Status | null;
@@ -217,7 +224,7 @@ export type Act =
       hook: string;
       result: 'CONTINUE' | 'ABANDON';
       /** Of an ABANDON, what a new machine could cure. */
-      cause?: 'agent' | 'file' | 'start' | 'target' | 'time';
+      cause?: 'agent' | 'file' | 'spot' | 'start' | 'target' | 'time';
       reason: string;
     };
 

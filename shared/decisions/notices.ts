@@ -1,6 +1,6 @@
 import { plain } from '../fleet/plain.ts';
 import { byHand, short } from './fleet.ts';
-import type { Act, Observed, Status, Step } from './model.ts';
+import type { Act, Observed, Status } from './model.ts';
 
 /** Something that became of a fleet, for whoever listens on the bus. docs/operations.md has the three types. */
 export interface Notice {
@@ -9,8 +9,11 @@ export interface Notice {
     fleet: string;
     /** Of a fleet's status: what it became. */
     transition?: Transition;
-    /** Whose launch it is, or who rejected the configuration. */
+    /** Whose launch it is, of several the one that began first; or who rejected the configuration. */
     instance?: string;
+    /** Of held launches, how many wait for the same, and the first ten of them. */
+    count?: number;
+    instances?: string[];
     /** The configuration that the transition is about. */
     sha256?: string;
     /** Of an ABANDON, what a new machine could cure. */
@@ -47,31 +50,47 @@ export function noticesOfActs({ fleet, state }: Observed, acts: Act[], prefix: s
 }
 
 /**
- * Launches that wait for a person. The handler of a launch's event says so when a sweep's period has passed, since
- * much that holds a launch is over by then. A sweep says it when hosts are asked the 1st, 2nd, 4th, 8th … time since
- * the launch began: what stays is said again, ever more rarely, and nobody has to remember that it was.
+ * Launches that wait for a person, one notice for all that wait for the same. The handler of a launch's event says so
+ * when a sweep's period has passed, since much that holds a launch is over by then. A sweep says it when hosts are
+ * asked the 1st, 2nd, 4th, 8th … time since the first of them began: what stays is said again, ever more rarely, and
+ * nobody has to remember that it was.
  *
+ * @param held Why each launch is held.
  * @param askMs How often every host is asked.
  * @param since When the sweep began, epoch milliseconds: however long it lasts, it is one.
  */
 export function noticesOfHeld(
   { fleet, scope, instances, now, timing }: Observed,
-  steps: Step[],
+  held: Map<string, string>,
   { askMs, since, prefix }: { askMs: number; since: number; prefix: string },
 ): Notice[] {
   if (scope.kind === 'fleet' && (!scope.askAll || scope.request !== null)) return [];
-  return steps.flatMap((step): Notice[] => {
-    if (step.step !== 'wait' || !step.held || step.instance === null) return [];
-    const { instance } = step;
-    const startedAt = instances.find(({ id }) => id === instance)?.startedAt ?? null;
-    const young = startedAt !== null && now - startedAt < timing.sweepMs;
-    const asked = startedAt === null ? 1 : Math.floor((since - startedAt) / askMs);
-    if (scope.kind === 'fleet' ? !isPowerOfTwo(asked) : young) return [];
-    const reason = step.reason.replace(/^held: /, '');
-    const what = `launch of ${instance} is held: ${reason}`;
-    return [notice('Shoal Launch Held', prefix, { fleet, instance, reason }, what)];
+  const isDue = (startedAt: number) => {
+    if (scope.kind === 'instance') return startedAt === unknown || now - startedAt >= timing.sweepMs;
+    // Where nobody knows when they began, the first time in each hour.
+    if (startedAt === unknown) return since % hourMs < askMs;
+    return isPowerOfTwo(Math.floor((since - startedAt) / askMs));
+  };
+  const launches = instances
+    .filter(({ id }) => held.has(id))
+    .map(({ id, startedAt }) => ({ id, startedAt: startedAt ?? unknown }))
+    .sort((a, b) => a.startedAt - b.startedAt);
+  return [...Map.groupBy(launches, ({ id }) => held.get(id) ?? '')].flatMap(([why, those]) => {
+    const [first] = those;
+    if (first === undefined || !isDue(first.startedAt)) return [];
+    const count = those.length;
+    const ids = those.map(({ id }) => id);
+    const named = ids.slice(0, 2).join(', ') + (count > 2 ? ` and ${count - 2} more` : '');
+    const who = count === 1 ? `launch of ${first.id} is held` : `${count} launches are held (${named})`;
+    const reason = why.replace(/^held: /, '');
+    const facts = { fleet, instance: first.id, count, instances: ids.slice(0, 10), reason };
+    return [notice('Shoal Launch Held', prefix, facts, `${who}: ${reason}`)];
   });
 }
+
+const hourMs = 3_600_000;
+/** A start that no scaling activity tells: later than all others. */
+const unknown = Number.MAX_SAFE_INTEGER;
 
 function ofStatus(
   fleet: string,

@@ -1,4 +1,5 @@
 import { drifted } from './drift.ts';
+import { isUpgrading } from './fleet.ts';
 import { inForce, type Observed, type Problem, type Report } from './model.ts';
 import { sickness } from './sick.ts';
 
@@ -10,6 +11,13 @@ export function problemsOf(observed: Observed): Report[] {
   const { scope, targetGroup, groupProblems } = observed;
   if (scope.kind === 'instance') return [];
   const found: Problem[] = [...groupProblems];
+  // Nobody remembers since when, so it is said at once, and its alarm waits for what an upgrade takes.
+  if (isUpgrading(observed))
+    found.push({
+      thing: 'document',
+      reason:
+        'no command is taken, since the deployed document is not the one of this code: if that lasts for 15 minutes, deploy again',
+    });
   // Without parameters nothing names a target group, and the fleet says that by itself.
   const gone = targetGroup === null && inForce(observed) !== null ? ['the target group does not exist'] : [];
   for (const reason of targetGroup?.problems ?? gone) found.push({ thing: 'target group', reason });

@@ -18,7 +18,8 @@ export function terminating(observed: Observed, leaving: Instance): Step {
     // AWS's reason for a target whose instance is stopped or terminated.
     if (target.reason.includes('Target.InvalidState'))
       return complete(instance, 'CONTINUE', 'the host is gone');
-    const last = target.state === 'healthy' && !observed.instances.some(staysHealthy);
+    const others = observed.healthyElsewhere > 0 || observed.instances.some(staysHealthy);
+    const last = target.state === 'healthy' && !others;
     const reason = `leaving the group${last ? ': the last healthy target leaves' : ''}`;
     return { step: 'deregister', instance: id, reason };
   }

@@ -36,6 +36,8 @@ export const limits = {
   spotNoticeSeconds: 120,
   /** A launch as a whole, counted from the scaling activity's start. */
   launchBudgetSeconds: 2400,
+  /** What is given up because its launch's time is spent has been sent commands for so long. */
+  fairTrySeconds: 300,
   /** One in service that can't be reached for so long holds no rollout up any more. */
   outOfReachSeconds: 600,
   /** Configs that were live, kept for going back. */

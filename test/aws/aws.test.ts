@@ -157,6 +157,25 @@ test('one invalid target does not keep the others out', async () => {
   );
 });
 
+test('whether an instance was sent a command between two times', async () => {
+  ssm
+    .on(ListCommandInvocationsCommand)
+    .resolvesOnce({ CommandInvocations: [], NextToken: '2' })
+    .resolvesOnce({ CommandInvocations: [{ CommandId: 'a' }], NextToken: '3' })
+    .resolves({ CommandInvocations: [] });
+  expect(await commands.wereSent('i-0a1', 0, 300_000)).toBe(true);
+  expect(await commands.wereSent('i-0a1', 0, 300_000)).toBe(false);
+  const [first] = ssm.commandCalls(ListCommandInvocationsCommand);
+  expect(first?.args[0].input).toMatchObject({
+    InstanceId: 'i-0a1',
+    Filters: [
+      { key: 'DocumentName', value: expect.stringMatching(/./) },
+      { key: 'InvokedAfter', value: '1970-01-01T00:00:00.000Z' },
+      { key: 'InvokedBefore', value: '1970-01-01T00:05:00.000Z' },
+    ],
+  });
+});
+
 test('a target group that is gone reads as none', async () => {
   elb.on(DescribeTargetGroupsCommand).rejects(failure('TargetGroupNotFoundException'));
   elb.resolves({});
@@ -184,6 +203,15 @@ test('takes the start of the newest activity that names an instance', async () =
   const open = activity('Launching a new EC2 instance: i-0a2', 7_000);
   scaling.on(DescribeScalingActivitiesCommand).resolves({ Activities: [ended, open] });
   expect([...(await groups.activityStarts('demo', ['i-0a1', 'i-0a2'], true)).keys()]).toEqual(['i-0a2']);
+  // What is under way comes first, so nothing of it can follow one that has ended.
+  scaling.resetHistory();
+  scaling
+    .on(DescribeScalingActivitiesCommand)
+    .resolvesOnce({ Activities: [open], NextToken: '2' })
+    .resolves({ Activities: [{ ...open, Description: 'Launching: i-0a3' }, ended], NextToken: '3' });
+  const under = await groups.activityStarts('demo', ['i-0a1', 'i-0a2', 'i-0a3'], true);
+  expect([...under.keys()]).toEqual(['i-0a2', 'i-0a3']);
+  expect(scaling.commandCalls(DescribeScalingActivitiesCommand)).toHaveLength(2);
 });
 
 test('finds all groups of a fleet by its tag', async () => {
@@ -202,9 +230,17 @@ test('events go to the bus in the name of the stage, ten at a time', async () =>
   expect(sent[1]).toEqual([{ Source: 'shoal', DetailType: 'Shoal Fleet Status', Detail: '{"at":10}' }]);
 });
 
-test('an event that the bus does not take is an error', async () => {
+test('of many events those that the bus does not take are named, and the others go', async () => {
+  const events = Array.from({ length: 21 }, (_, at) => ({ type: 'Shoal Launch Held', detail: { at } }));
   const Entries = [{ EventId: '1' }, { ErrorCode: 'InternalFailure', ErrorMessage: 'later' }];
-  bus.on(PutEventsCommand).resolves({ FailedEntryCount: 1, Entries });
-  const events = [1, 2].map(() => ({ type: 'Shoal Launch Held', detail: {} }));
-  await expect(notify(events)).rejects.toThrow(/1 of 2 not taken: InternalFailure: later/);
+  bus
+    .on(PutEventsCommand)
+    .rejectsOnce(failure('ThrottlingException'))
+    .resolvesOnce({ FailedEntryCount: 1, Entries })
+    .resolves({ FailedEntryCount: 0 });
+  const refused = await notify(events);
+  expect(refused.map(({ event }) => event)).toEqual([...events.slice(0, 10), events[11]]);
+  expect(refused[0]?.reason).toContain('ThrottlingException');
+  expect(refused[10]?.reason).toBe('InternalFailure: later');
+  expect(bus.commandCalls(PutEventsCommand)).toHaveLength(3);
 });

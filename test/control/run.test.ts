@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Engine } from '../../shared/control/engine.ts';
 import { run } from '../../shared/control/run.ts';
+import type { Metric } from '../../shared/decisions/metrics.ts';
 import { arn, fleetScope, now, onLive, world } from '../decisions/worlds.ts';
 
 test('a stored configuration that cannot be read is read once, however long that takes', async () => {
@@ -59,4 +60,37 @@ test('a stored configuration that cannot be read is read once, however long that
   expect(written).toContain('/shoal-state/demo/status');
   // Whoever sees the rollout sees whose it is, too.
   expect(written[0]).toBe('/shoal-state/demo/run');
+});
+
+test('what was done beside an action that fails is counted', async () => {
+  const ids = ['i-1', 'i-2'];
+  const group = {
+    ...{ name: 'demo', tags: {}, attached: [], suspended: [], propagated: [] },
+    instances: ids.map((id) => ({ id, zone: 'a', lifecycle: 'Terminating:Wait' })),
+  };
+  const none = async () => [];
+  const metrics: Metric[] = [];
+  const engine = {
+    aws: {
+      groups: {
+        ofFleet: async () => [group],
+        hooks: async () => [{ name: 'shoal-terminate', transition: '', heartbeatMs: 3_600_000 }],
+        activityStarts: async () => new Map(ids.map((id) => [id, now - 600_000])),
+        complete: async (_: string, __: string, id: string) => {
+          if (id === 'i-2') throw new Error('completing i-2: AccessDenied');
+          return true;
+        },
+      },
+      parameters: { below: none, named: none },
+      commands: { agents: async () => new Map() },
+    },
+    clock: { now: () => now, sleep: async () => {} },
+    log: () => {},
+    measure: (some: Metric[]) => void metrics.push(...some),
+    prefix: 'shoal',
+    timing: world([]).timing,
+  } as unknown as Engine;
+  const where = { fleet: 'demo', scope: fleetScope, group: null, startedAt: null, deletedAt: null };
+  await expect(run(engine, where, now + 10_000)).rejects.toThrow('completing i-2: AccessDenied');
+  expect(metrics.filter(({ name }) => name === 'Drains')).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
-import type { Observed } from '../../shared/decisions/model.ts';
+import type { Instance, Observed } from '../../shared/decisions/model.ts';
 import { comingIn, edited, evidence, failed, good, instance, now, onLive, runs, world } from './worlds.ts';
 
 const only = (observed: Observed) => {
@@ -103,12 +103,26 @@ test('replaces nobody while no agent of the fleet is online', () => {
 
 test('abandons a machine that takes no command, when its time is spent', () => {
   const host = { kind: 'unreachable', reason: 'DeliveryTimedOut', at: now - 100 } as const;
-  const after = (minutes: number) => {
+  const after = (minutes: number, change: Partial<Instance> = { isTried: true }) => {
     const startedAt = now - minutes * 60_000;
-    return only(world([comingIn('i-1', { host, startedAt, heartbeatAt: now }), instance('i-2')]));
+    return only(world([comingIn('i-1', { host, startedAt, heartbeatAt: now, ...change }), instance('i-2')]));
   };
   expect(after(39)).toMatchObject({ step: 'wait' });
   expect(after(41)).toMatchObject({ step: 'complete', result: 'ABANDON', cause: 'agent' });
+  expect(after(41, {})).toMatchObject({ step: 'wait' });
+  // A refusal leaves no command behind: a second one after a while counts.
+  expect(after(41, { host: { ...host, since: now - 100 } })).toMatchObject({ step: 'wait' });
+  expect(after(41, { host: { ...host, since: now - 15_100 } })).toMatchObject({ result: 'ABANDON' });
+});
+
+test('a launch whose time was spent before its first try is tried before it is given up', () => {
+  const host = failed(good, { outcome: 'unable', phase: 'install', reason: 'the disk is full' });
+  const late = { host, startedAt: now - 7_200_000, heartbeatAt: now };
+  const serving = instance('i-2', { host: runs(good) });
+  const after = (change: Partial<Instance>) =>
+    only(world([comingIn('i-1', { ...late, ...change }), serving]));
+  expect(after({})).toMatchObject({ step: 'wait', held: true });
+  expect(after({ isTried: true })).toMatchObject({ result: 'ABANDON', cause: 'time' });
 });
 
 test('holds a launch when the file is rejected and nobody runs it yet', () => {

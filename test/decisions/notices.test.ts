@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Act, Observed, Scope, Status, Step } from '../../shared/decisions/model.ts';
+import type { Act, Scope, Status } from '../../shared/decisions/model.ts';
 import { noticesOfActs, noticesOfHeld } from '../../shared/decisions/notices.ts';
 import { comingIn, edited, good, now, onLive, rejected, rollingOut, whole, world } from './worlds.ts';
 
@@ -87,7 +87,9 @@ test('the samples in events/ are what is said', () => {
     Object.values(noticesOfActs(world([]), [abandon], 'shoal')[0] ?? {}),
   );
   const held = sample('launch-held');
-  expect([held['detail-type'], held.detail]).toEqual(Object.values(heldAt(5, instanceScope)[0] ?? {}));
+  expect([held['detail-type'], held.detail]).toEqual(
+    Object.values(heldAt({ [id]: 5 }, instanceScope)[0] ?? {}),
+  );
   for (const { source } of [status, abandoned, held]) expect(source).toBe('shoal');
 });
 
@@ -115,28 +117,65 @@ test('what a host says breaks neither line nor quotes, and is cut', () => {
 const instanceScope: Scope = { kind: 'instance', instance: id, transition: 'launch' };
 const askMs = 300_000;
 
-function heldAt(minutes: number | null, scope: Scope) {
-  const startedAt = minutes === null ? null : now - minutes * 60_000;
-  const observed: Observed = world([comingIn(id, { startedAt })], { scope });
-  const reason = 'held: the target group does not exist';
-  const wait: Step = { step: 'wait', instance: id, on: 'state', pollMs: 1, held: true, reason };
-  return noticesOfHeld(observed, [wait], { askMs, since: now, prefix: 'shoal' });
+const why = 'held: the target group does not exist';
+
+/** Launches that are held, by when each began, as minutes ago; null for one whose start nobody knows. */
+function heldAt(minutes: Record<string, number | null>, scope: Scope, since = now, of = () => why) {
+  const launches = Object.entries(minutes).map(([one, ago]) =>
+    comingIn(one, { startedAt: ago === null ? null : now - ago * 60_000 }),
+  );
+  const held = new Map(launches.map((launch) => [launch.id, of()]));
+  return noticesOfHeld(world(launches, { scope }), held, { askMs, since, prefix: 'shoal' });
 }
 
 test("a held launch is told by its event's handler after a minute", () => {
-  expect(heldAt(0.9, instanceScope)).toEqual([]);
-  expect(heldAt(1, instanceScope)).toMatchObject([{ detail: { instance: id } }]);
+  expect(heldAt({ [id]: 0.9 }, instanceScope)).toEqual([]);
+  expect(heldAt({ [id]: 1 }, instanceScope)).toMatchObject([{ detail: { instance: id } }]);
+  expect(heldAt({ [id]: null }, instanceScope)).toHaveLength(1);
 });
 
+const asks: Scope = { ...whole, askAll: true, request: null };
+
 test('a sweep tells of a held launch ever more rarely', () => {
-  const scope: Scope = { ...whole, askAll: true, request: null };
   const minutes = Array.from({ length: 70 }, (_, at) => at * 5 + 2);
-  expect(minutes.filter((it) => heldAt(it, scope).length > 0)).toEqual([7, 12, 22, 42, 82, 162, 322]);
-  expect(heldAt(null, scope)).toHaveLength(1);
+  expect(minutes.filter((it) => heldAt({ [id]: it }, asks).length > 0)).toEqual([
+    7, 12, 22, 42, 82, 162, 322,
+  ]);
+});
+
+test('one whose start nobody knows is told of once an hour', () => {
+  const times = Array.from({ length: 24 }, (_, at) => now + at * askMs + 3_000);
+  expect(times.filter((it) => heldAt({ [id]: null }, asks, it).length > 0)).toEqual([
+    now + 3_000,
+    now + 3_603_000,
+  ]);
+});
+
+test('a hundred launches that wait for the same are one notice, as rare as that of the first', () => {
+  const ids = Array.from({ length: 100 }, (_, at) => `i-${String(at).padStart(3, '0')}`);
+  const minutes = Object.fromEntries(ids.map((one, at) => [one, 12 - at / 10]));
+  expect(heldAt(minutes, asks).map(({ detail }) => detail)).toEqual([
+    {
+      ...{ fleet: 'demo', instance: 'i-000', count: 100, instances: ids.slice(0, 10) },
+      reason: 'the target group does not exist',
+      text: 'demo: 100 launches are held (i-000, i-001 and 98 more): the target group does not exist',
+      next: 'npm run shoal -- status demo',
+    },
+  ]);
+  expect(heldAt({ ...minutes, 'i-000': 17 }, asks)).toEqual([]);
+});
+
+test('launches that wait for different things are a notice each', () => {
+  const reasons = ['held: a', 'held: b', 'held: a'];
+  const notices = heldAt({ 'i-1': 6, 'i-2': 6, 'i-3': null }, asks, now, () => reasons.shift() ?? '');
+  expect(notices.map(({ detail }) => detail.text)).toEqual([
+    'demo: 2 launches are held (i-1, i-3): a',
+    'demo: launch of i-2 is held: b',
+  ]);
 });
 
 test('neither a sweep that asks nobody nor a person who asks is told of what is held', () => {
-  expect(heldAt(7, { ...whole, askAll: false, request: null })).toEqual([]);
+  expect(heldAt({ [id]: 7 }, { ...whole, askAll: false, request: null })).toEqual([]);
   const request = { mode: 'apply', force: false, at: now } as const;
-  expect(heldAt(7, { ...whole, askAll: true, request })).toEqual([]);
+  expect(heldAt({ [id]: 7 }, { ...whole, askAll: true, request })).toEqual([]);
 });

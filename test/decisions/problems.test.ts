@@ -91,6 +91,18 @@ test('a look counts what is held, wrong and well, also when there is nothing', (
   ]);
 });
 
+test("another build's document is a problem, counted while it lasts", () => {
+  const refused = { kind: 'unreachable', reason: 'x', at: now, upgrading: true } as const;
+  const observed = world([instance('i-1', { host: refused }), instance('i-2')]);
+  expect(reports(observed)).toMatchObject([
+    { instance: null, thing: 'document', reason: expect.stringContaining('deploy again') },
+  ]);
+  const counted = metricsOfLook(observed, decide(observed));
+  expect(counted).toEqual(
+    expect.arrayContaining([...both('OtherDocument', 1), metric('Problems', 1, { problem: 'document' })]),
+  );
+});
+
 test('hosts that do not run what they should are counted where all were asked', () => {
   const drifted = (...instances: Instance[]) => {
     const observed = world(instances);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
 import type { Instance, Observed } from '../../shared/decisions/model.ts';
-import { arn, edited, good, instance, rollingOut, runs, whole, world } from './worlds.ts';
+import { arn, comingIn, edited, goingOut, good, instance, rollingOut, runs, whole, world } from './worlds.ts';
 
 const scope = { ...whole, request: null, interrupted: 'i-1' } as const;
 const at = (state: string) => ({ state, reason: '', port: 3128 });
@@ -39,6 +39,24 @@ test('nothing leaves a target group that does not fit', () => {
 test('only the one that is warned of leaves', () => {
   const observed = world([instance('i-1'), instance('i-2')], { scope });
   expect(stepOf(observed, 'i-2')).toMatchObject({ step: 'nothing' });
+});
+
+test('one that comes in is given up when it is warned of, and another one is launched at once', () => {
+  const coming = ['Pending:Wait', 'Warmed:Pending:Wait'].map((lifecycle) => comingIn('i-1', { lifecycle }));
+  const young = { ...scope, leaveYoung: true };
+  for (const one of coming)
+    expect(warned([one, comingIn('i-2')], { scope: young })).toMatchObject({
+      ...{ step: 'complete', result: 'ABANDON', cause: 'spot', hook: 'shoal-launch' },
+      reason: 'EC2 takes it back in two minutes',
+    });
+  const early = comingIn('i-1', { lifecycle: 'Pending', hook: null });
+  expect(warned([early, instance('i-2')])).toMatchObject({ step: 'wait', on: 'groups' });
+  expect(stepOf(world([early]))).toMatchObject({ step: 'nothing' });
+  const first = comingIn('i-1', { target: at('healthy'), host: runs(good) });
+  expect(warned([first])).toMatchObject({ step: 'complete', result: 'CONTINUE' });
+  expect(warned([first, instance('i-2')])).toMatchObject({ step: 'complete', result: 'ABANDON' });
+  const leaving = goingOut('i-1', { target: at('draining'), agentOnline: false });
+  expect(warned([leaving, instance('i-2')])).toMatchObject({ step: 'wait', reason: 'draining' });
 });
 
 test('one in service that drains is neither asked nor registered until that is over', () => {

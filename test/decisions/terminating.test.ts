@@ -21,6 +21,13 @@ test('deregisters first', () => {
   });
 });
 
+test('the last healthy target leaves loudly, unless another group of the fleet serves', () => {
+  const leaving = [goingOut('i-1', { target: { state: 'healthy', reason: '', port: 3128 } })];
+  const reasonOf = (healthyElsewhere: number) => decide(world(leaving, { healthyElsewhere }))[0]?.reason;
+  expect(reasonOf(0)).toBe('leaving the group: the last healthy target leaves');
+  expect(reasonOf(1)).toBe('leaving the group');
+});
+
 test('asks the host how many clients are left', () => {
   expect(step(draining)).toMatchObject({ step: 'ask', mode: 'connections' });
 });

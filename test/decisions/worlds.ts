@@ -121,6 +121,7 @@ export function world(instances: Instance[], change: Partial<Observed> = {}): Ob
     build: 1_000,
     instances,
     strays: [],
+    healthyElsewhere: 0,
     desired: { kind: 'config', config: good, editedAt: now - 86_400_000 },
     state: { status: onLive, version: 3, live: good, rollout: null },
     targetGroup: { arn, deregistrationDelayMs: 300_000, problems: [], unused: false },

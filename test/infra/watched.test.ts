@@ -166,9 +166,11 @@ function emitted(): Metric[] {
   ];
   const observed = world([launched, leaving, instance('i-3', { host: runs(good) })]);
   const look = world([instance('i-4', { agentOnline: false })]);
+  const refused = { kind: 'unreachable', reason: 'x', at: now, upgrading: true } as const;
+  const upgrading = world([instance('i-5', { host: refused })]);
   return [
     ...metricsOfActs(observed, acts, () => now - 1_000),
-    ...metricsOfLook(look, decide(look)),
+    ...[look, upgrading].flatMap((it) => metricsOfLook(it, decide(it))),
     ...metricsOfSweep,
   ];
 }

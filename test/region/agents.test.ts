@@ -51,6 +51,26 @@ test('an agent comes online a while after its instance', async () => {
   expect(send()).toHaveLength(36);
 });
 
+test('invocations are found by their document and their time', async () => {
+  const { send, run } = await start();
+  await advance(1_000);
+  send();
+  const at = Date.now();
+  await advance(2_000);
+  const found = (key: string, value: string) => run('ListCommandInvocations', { Filters: [{ key, value }] });
+  const [sent, none] = [
+    { CommandInvocations: [{ DocumentName: 'shoal-apply' }] },
+    { CommandInvocations: [] },
+  ];
+  const moment = (ms: number) => new Date(at + ms).toISOString();
+  expect(found('DocumentName', 'shoal-apply')).toMatchObject(sent);
+  expect(found('DocumentName', 'other')).toMatchObject(none);
+  expect(found('InvokedAfter', moment(-1_000))).toMatchObject(sent);
+  expect(found('InvokedAfter', moment(1_000))).toMatchObject(none);
+  expect(found('InvokedBefore', moment(1_000))).toMatchObject(sent);
+  expect(found('InvokedBefore', moment(-1_000))).toMatchObject(none);
+});
+
 test('an invocation is not to be seen right after sending', async () => {
   const { send, run, ids, details } = await start();
   await advance(1_000);

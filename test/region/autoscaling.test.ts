@@ -40,6 +40,19 @@ test('leaving standby raises the capacity, and goes into service without a hook'
   expect(journeys('launch')).toEqual([]);
 });
 
+test('activities in progress are described before newer ones that have ended', async () => {
+  const { group, call } = startGroup({ hooks: [launchHook] });
+  await advance();
+  const launch = group.members[0]?.instanceId;
+  const other = { ...group.activities[0]!, id: 'x', endedAt: Date.now(), description: 'a newer one' };
+  group.activities.unshift(other);
+  const { Activities } = call<{ Activities: { Description: string }[] }>('DescribeScalingActivities');
+  expect(Activities.map(({ Description }) => Description)).toEqual([
+    expect.stringContaining(String(launch)),
+    'a newer one',
+  ]);
+});
+
 test('standby is refused below the minimum, and for an instance that does not serve', async () => {
   const { group, call } = startGroup({ minSize: 1 });
   await advance();

@@ -64,7 +64,7 @@ export function gated(engine: Engine, run: Run, operate: Operate, called: Called
         throw new Error(`no run of one fleet invokes ${functionName}`);
       },
       // Nothing that a run does rests on it.
-      notify: async () => {},
+      notify: async () => [],
     },
   };
 }

@@ -85,7 +85,7 @@ test('a bus that takes nothing holds no work up, and the log says what was not h
   await region.until('it is in the log', () => lost().length === 2);
   expect(lost()[0]).toMatchObject({
     reason: expect.stringContaining('ThrottlingException'),
-    notices: [expect.stringMatching(/^demo: [0-9a-f]{12} is rolled out/)],
+    notice: expect.stringMatching(/^demo: [0-9a-f]{12} is rolled out/),
   });
 });
 

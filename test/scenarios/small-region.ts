@@ -193,6 +193,7 @@ const callsWithoutFleet = (operate: Operate) => ({
   async notify(notices: { type: string }[]) {
     const Entries = notices.map(({ type: DetailType }) => ({ Source: 'shoal', DetailType }));
     operate('events', 'PutEvents', { Entries });
+    return [];
   },
 });
 

@@ -67,6 +67,20 @@ test('one that EC2 spares after all is registered again, proven, when it has dra
   expect(region.failures).toEqual([]);
 });
 
+test('one that is warned of while it comes in is replaced at once', async () => {
+  const serving = await settled(1);
+  region.capacity(2);
+  const coming = () => region.instances().find((it) => it.id !== serving)?.id;
+  await region.until('it comes in', coming);
+  const id = coming() ?? '';
+  send('spot-interruption', id);
+  await region.until('it is given up', () => logged('complete').length > 0);
+  expect(logged('complete')).toMatchObject([{ instance: id, result: 'ABANDON', cause: 'spot' }]);
+  await region.until('another one is in service', () => region.inService().length === 2);
+  expect(region.inService().map((it) => it.id)).not.toContain(id);
+  expect(region.failures).toEqual([]);
+});
+
 test('the last healthy one serves to the end', async () => {
   const id = await settled(1);
   send('spot-interruption', id);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
+import { type Alarm, type Datum, isInAlarm, packaged } from '../infra/alarms.ts';
 import { type RolloutRegion, rolloutRegion } from './rollout-bed.ts';
 
 /** A stack's update changes the document first, while the old code still runs. */
@@ -8,7 +9,7 @@ import { type RolloutRegion, rolloutRegion } from './rollout-bed.ts';
 let region: RolloutRegion;
 afterEach(() => region.close());
 
-const says = "another build's document is deployed: an upgrade is under way";
+const says = "another build's document is deployed: an upgrade is under way, or has stopped half-way";
 const newDocument = readFileSync(new URL('../../build/document.json', import.meta.url), 'utf8').replace(
   '"description": "Brings',
   '"description": "Of the next build: brings',
@@ -51,6 +52,11 @@ test('old code holds launches while the document is newer, and the new code admi
   expect(reasons(id)).toContain(`held: nothing to run yet: ${says}`);
   expect(reasons(id)).toContain('still at work');
   expect(region.hosts.machines.get(id)?.running).toBe(null);
+  // Its time is spent, but not by its tries: the first of them may fail.
+  region.hosts.behave(id, 'unable');
+  await newCodeUntil('it is tried', () => reasons(id).some((it) => String(it).startsWith('held: unable')));
+  await region.pass(120);
+  region.hosts.behave(id, 'works');
   await newCodeUntil('it is in service', () => region.inService().length === 2);
   expect(region.inService().map((it) => it.id)).toContain(id);
   expect(region.logs.filter(({ result }) => result === 'ABANDON')).toEqual([]);
@@ -71,6 +77,26 @@ test('a rollout waits for the new code, and nobody leaves the balancer meanwhile
   expect(region.failures).toEqual([]);
 });
 
+test('a document that stays another build alarms, and an upgrade does not', async () => {
+  await settledWithNewDocument(1);
+  const alarm = [...packaged<Alarm>('AWS::CloudWatch::Alarm').values()].find(
+    ({ AlarmName }) => AlarmName === 'shoal/other-document',
+  ) as Alarm;
+  const isOn = () => {
+    const data = region.measured.map(
+      ({ prefix, dimensions, ...it }): Datum => ({
+        ...{ ...it, namespace: 'Shoal', dimensions: { service: prefix, ...dimensions } },
+      }),
+    );
+    return isInAlarm(alarm, data, Date.now());
+  };
+  await region.pass(9 * 60);
+  expect(isOn()).toBe(false);
+  await region.pass(8 * 60);
+  expect(isOn()).toBe(true);
+  expect(region.logs.filter(({ problem }) => problem === 'document').length).toBeGreaterThan(1);
+});
+
 test('an instance that leaves is drained by old code as without an agent', async () => {
   await settledWithNewDocument(2);
   for (const one of region.hosts.machines.values()) one.connections = 1;
@@ -86,7 +112,8 @@ test('an instance that leaves is drained by old code as without an agent', async
 test('somebody who asks is told of the upgrade', async () => {
   await settledWithNewDocument(2);
   const status = await region.invoke({ fleet: 'demo', mode: 'status' });
-  expect(status).toMatchObject({ well: false, says: expect.stringContaining(says), problems: [] });
+  expect(status).toMatchObject({ well: false, says: expect.stringContaining(says) });
+  expect(status.problems).toEqual([expect.stringMatching(/^no command is taken.*, deploy again$/)]);
   const applied = await region.invoke({ fleet: 'demo', mode: 'apply' });
   expect(applied.says).toBe(says);
 });
