@@ -12,7 +12,7 @@ import {
   store,
   write,
 } from './fleet.ts';
-import { isHealthy } from './members.ts';
+import { isHealthy, isReachableMember } from './members.ts';
 import type { Observed, Status, Step } from './model.ts';
 import { sickness } from './sick.ts';
 import { isPaused } from './waves.ts';
@@ -41,7 +41,10 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
       `rejected ${rejected.instance === byHand ? '' : 'on '}${rejected.instance}: ${rejected.reason}`,
     );
   const unsettled = settling(observed);
-  if (unsettled !== null) return { ...stay, says: 'an edit is settling', waits: [unsettled] };
+  if (unsettled !== null) {
+    const early = isSmall(observed) && !isPaused(observed);
+    return { ...stay, says: 'an edit is settling', waits: [unsettled], ask: stay.ask || early };
+  }
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
   if (newer && now - (status.live?.since ?? 0) < longestRunMs) return no(newerLeads);
   const refused = state.live === null ? [] : guards(state.live.settings, config.settings);
@@ -100,6 +103,14 @@ export function start(observed: Observed, status: Status, config: Config, reason
     ...quiet(`starting ${short(config.sha256)}`),
     writes: [store(config), write({ ...status, rollout }, reason)],
   };
+}
+
+/**
+ * While an edit rests, its hosts can say what they run, and the first wave goes out at once. Edits of ten parameters are
+ * ten events, and each of their runs asks: so only where one command reaches all.
+ */
+function isSmall({ scope, instances }: Observed): boolean {
+  return scope.kind === 'fleet' && instances.filter(isReachableMember).length <= 50;
 }
 
 /** Half an edit is never taken up: parameters rest for a moment before they count. */

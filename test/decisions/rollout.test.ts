@@ -49,6 +49,16 @@ test('takes up no edit that is younger than the debounce time', () => {
   );
 });
 
+test('asks a small fleet what it runs while an edit rests', () => {
+  const young = { desired: desiredOf(edited, now - 1_000) };
+  const fleet = (size: number) => Array.from({ length: size }, (_, at) => instance(`i-${at}`));
+  const asked = (observed: Observed) => decide(observed).filter(({ step }) => step === 'ask').length;
+  expect(asked(world(fleet(50), young))).toBe(50);
+  expect(asked(world(fleet(51), young))).toBe(0);
+  const paused = config('172.31.0.0/24,172.31.9.0/24', { paused: 'yes' });
+  expect(asked(world(fleet(2), { desired: desiredOf(paused, now - 1_000) }))).toBe(0);
+});
+
 test('asks everybody before the first one moves', () => {
   expect(steps(rollingOut([instance('i-1'), instance('i-2')]))).toEqual(['ask i-1', 'ask i-2']);
 });
