@@ -42,8 +42,8 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
     );
   const unsettled = settling(observed);
   if (unsettled !== null) {
-    const early = isSmall(observed) && !isPaused(observed);
-    return { ...stay, says: 'an edit is settling', waits: [unsettled], ask: stay.ask || early };
+    const ask = stay.ask || asksEarly(observed);
+    return { ...stay, says: 'an edit is settling', waits: [unsettled], ask };
   }
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
   if (newer && now - (status.live?.since ?? 0) < longestRunMs) return no(newerLeads);
@@ -106,11 +106,13 @@ export function start(observed: Observed, status: Status, config: Config, reason
 }
 
 /**
- * While an edit rests, its hosts can say what they run, and the first wave goes out at once. Edits of ten parameters are
- * ten events, and each of their runs asks: so only where one command reaches all.
+ * While an edit rests, the hosts can say what they run, and the first wave goes out at once. Ten edits are ten events:
+ * the run of the newest asks, and only where one command reaches all hosts.
  */
-function isSmall({ scope, instances }: Observed): boolean {
-  return scope.kind === 'fleet' && instances.filter(isReachableMember).length <= 50;
+function asksEarly(observed: Observed): boolean {
+  const { scope, desired, instances } = observed;
+  if (scope.kind !== 'fleet' || scope.edited === undefined || isPaused(observed)) return false;
+  return scope.edited === desired.edited && instances.filter(isReachableMember).length <= 50;
 }
 
 /** Half an edit is never taken up: parameters rest for a moment before they count. */

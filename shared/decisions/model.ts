@@ -95,9 +95,12 @@ export interface Stray {
   looks: number;
 }
 
-export type Desired =
-  | { kind: 'config'; config: Config /** The newest edit, epoch milliseconds. */; editedAt: number }
-  | { kind: 'mistakes'; mistakes: Mistake[]; editedAt: number };
+export type Desired = {
+  /** The newest edit, epoch milliseconds. */
+  editedAt: number;
+  /** The parameter that it changed; null when it was a deletion, or there is none. */
+  edited?: string | null;
+} & ({ kind: 'config'; config: Config } | { kind: 'mistakes'; mistakes: Mistake[] });
 
 export interface TargetGroupFacts {
   arn: string;
@@ -157,6 +160,8 @@ export type Scope =
         | null;
       /** An instance that began to come or go a moment ago is left to its own event's handler. */
       leaveYoung: boolean;
+      /** The parameter whose change the event tells of. */
+      edited?: string;
       /** EC2 has just warned that it takes this instance back. */
       interrupted?: string;
     };

@@ -50,13 +50,18 @@ test('takes up no edit that is younger than the debounce time', () => {
 });
 
 test('asks a small fleet what it runs while an edit rests', () => {
-  const young = { desired: desiredOf(edited, now - 1_000) };
-  const fleet = (size: number) => Array.from({ length: size }, (_, at) => instance(`i-${at}`));
-  const asked = (observed: Observed) => decide(observed).filter(({ step }) => step === 'ask').length;
-  expect(asked(world(fleet(50), young))).toBe(50);
-  expect(asked(world(fleet(51), young))).toBe(0);
-  const paused = config('172.31.0.0/24,172.31.9.0/24', { paused: 'yes' });
-  expect(asked(world(fleet(2), { desired: desiredOf(paused, now - 1_000) }))).toBe(0);
+  const asked = (size: number, event: string | undefined, of = edited) => {
+    const fleet = Array.from({ length: size }, (_, at) => instance(`i-${at}`));
+    const desired = { ...desiredOf(of, now - 1_000), edited: 'allowed-cidrs' };
+    const scope = { ...whole, request: null, ...(event && { edited: event }) };
+    return decide(world(fleet, { desired, scope })).filter(({ step }) => step === 'ask').length;
+  };
+  expect(asked(50, 'allowed-cidrs')).toBe(50);
+  expect(asked(51, 'allowed-cidrs')).toBe(0);
+  expect(asked(2, 'allowed-cidrs', config('172.31.9.0/24', { paused: 'yes' }))).toBe(0);
+  // An older edit's event leaves it to the newest one's, and a sweep to either.
+  expect(asked(2, 'rollout')).toBe(0);
+  expect(asked(2, undefined)).toBe(0);
 });
 
 test('asks everybody before the first one moves', () => {
