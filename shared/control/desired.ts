@@ -52,7 +52,7 @@ export function desiredReader({ aws, clock, prefix, build, timing }: Engine, whe
       for (const name of missing)
         if (!missed.has(name) || named.some((it) => it.name === path + name)) missed.set(name, clock.now());
       const isShort = [...missed.values()].some((since) => clock.now() - since < timing.debounceMs);
-      if (isOld || isShort) desired = { ...desired, editedAt: clock.now() };
+      if (isOld || isShort) desired = { ...desired, editedAt: clock.now(), edited: null };
     },
   };
 }

@@ -42,8 +42,9 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
     );
   const unsettled = settling(observed);
   if (unsettled !== null) {
-    const ask = stay.ask || asksEarly(observed);
-    return { ...stay, says: 'an edit is settling', waits: [unsettled], ask };
+    const settles = { ...stay, says: 'an edit is settling' };
+    if (isAnothers(observed)) return settles;
+    return { ...settles, waits: [unsettled], ask: stay.ask || asksEarly(observed) };
   }
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
   if (newer && now - (status.live?.since ?? 0) < longestRunMs) return no(newerLeads);
@@ -106,8 +107,17 @@ export function start(observed: Observed, status: Status, config: Config, reason
 }
 
 /**
- * While an edit rests, the hosts can say what they run, and the first wave goes out at once. Ten edits are ten events:
- * the run of the newest asks, and only where one command reaches all hosts.
+ * Ten edits are ten events: the run of the newest waits until it has rested, and the others, and sweeps, leave it to that
+ * one. Should its event be lost, a sweep finds it rested.
+ */
+function isAnothers({ scope, desired }: Observed): boolean {
+  if (scope.kind !== 'fleet' || !scope.leaveYoung) return false;
+  return typeof desired.edited === 'string' && scope.edited !== desired.edited;
+}
+
+/**
+ * While an edit rests, the hosts can say what they run, and the first wave goes out at once. Edits may follow each other
+ * closely, so only where one command reaches all.
  */
 function asksEarly(observed: Observed): boolean {
   const { scope, desired, instances } = observed;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
-import { isAct, type Observed } from '../../shared/decisions/model.ts';
+import { isAct, type Observed, type Scope } from '../../shared/decisions/model.ts';
 import {
   comingIn,
   config,
@@ -59,9 +59,25 @@ test('asks a small fleet what it runs while an edit rests', () => {
   expect(asked(50, 'allowed-cidrs')).toBe(50);
   expect(asked(51, 'allowed-cidrs')).toBe(0);
   expect(asked(2, 'allowed-cidrs', config('172.31.9.0/24', { paused: 'yes' }))).toBe(0);
-  // An older edit's event leaves it to the newest one's, and a sweep to either.
   expect(asked(2, 'rollout')).toBe(0);
   expect(asked(2, undefined)).toBe(0);
+});
+
+test("an edit is left to its own event's run until it has rested", () => {
+  const first = (edit: string | null, scope: Partial<Extract<Scope, { kind: 'fleet' }>>, ago = 1_000) => {
+    const desired = { ...desiredOf(edited, now - ago), edited: edit };
+    return steps(
+      world([instance('i-1')], { desired, scope: { ...whole, request: null, leaveYoung: true, ...scope } }),
+    )[0];
+  };
+  expect(first('allowed-cidrs', { edited: 'allowed-cidrs' })).toBe('wait');
+  expect(first('allowed-cidrs', { edited: 'rollout' })).toBe('nothing i-1');
+  expect(first('allowed-cidrs', {})).toBe('nothing i-1');
+  // Nothing tells of these: a deletion, or what may be a stale read. And who asks by hand waits himself.
+  expect(first(null, {})).toBe('wait');
+  expect(first('allowed-cidrs', { leaveYoung: false })).toBe('wait');
+  for (const event of ['allowed-cidrs', 'rollout', undefined])
+    expect(first('allowed-cidrs', { ...(event && { edited: event }) }, 3_000)).toBe('store-config');
 });
 
 test('asks everybody before the first one moves', () => {
