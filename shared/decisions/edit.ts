@@ -43,7 +43,7 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
   const unsettled = settling(observed);
   if (unsettled !== null) {
     const settles = { ...stay, says: 'an edit is settling' };
-    if (isAnothers(observed)) return settles;
+    if (isAnothers(observed)) return { ...settles, ask: scope.kind === 'fleet' && scope.askAll };
     return { ...settles, waits: [unsettled], ask: stay.ask || asksEarly(observed) };
   }
   const newer = (state.live?.origin?.build ?? 0) > observed.build;

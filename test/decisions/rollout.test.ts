@@ -76,6 +76,15 @@ test("an edit is left to its own event's run until it has rested", () => {
   // Nothing tells of these: a deletion, or what may be a stale read. And who asks by hand waits himself.
   expect(first(null, {})).toBe('wait');
   expect(first('allowed-cidrs', { leaveYoung: false })).toBe('wait');
+  // Nor does it ask who has raced what has just become live: the edit's own run does.
+  const live = { sha256: good.sha256, since: now - 5_000 };
+  const state = { status: { epoch: 1, live }, version: 3, live: good, rollout: null };
+  const desired = { ...desiredOf(edited, now - 1_000), edited: 'allowed-cidrs' };
+  const scope = { ...whole, request: null, leaveYoung: true };
+  expect(steps(world([instance('i-1')], { desired, scope, state }))).toEqual(['nothing i-1']);
+  expect(steps(world([instance('i-1')], { desired, state, scope: { ...scope, askAll: true } }))).toEqual([
+    'ask i-1',
+  ]);
   for (const event of ['allowed-cidrs', 'rollout', undefined])
     expect(first('allowed-cidrs', { ...(event && { edited: event }) }, 3_000)).toBe('store-config');
 });
