@@ -34,10 +34,12 @@ export function desiredReader({ aws, clock, prefix, build, timing }: Engine, whe
     }),
     read: async () => {
       found = edited(await aws.parameters.below(path), where.set ?? {});
-      const editedAt = Math.max(where.deletedAt ?? 0, ...found.map(({ modifiedAt }) => modifiedAt));
+      const [newest] = found.toSorted((a, b) => b.modifiedAt - a.modifiedAt || (a.name < b.name ? -1 : 1));
+      const editedAt = Math.max(where.deletedAt ?? 0, newest?.modifiedAt ?? 0);
+      const edit = { editedAt, edited: newest?.modifiedAt === editedAt ? newest.name : null };
       const answer = readSettings(found);
-      if ('mistakes' in answer) desired = { kind: 'mistakes', mistakes: answer.mistakes, editedAt };
-      else desired = { kind: 'config', config: renderConfig(answer.settings), editedAt };
+      if ('mistakes' in answer) desired = { kind: 'mistakes', mistakes: answer.mistakes, ...edit };
+      else desired = { kind: 'config', config: renderConfig(answer.settings), ...edit };
     },
     doubt: async (known) => {
       // Nothing comes of edits that have not been made.
@@ -50,7 +52,7 @@ export function desiredReader({ aws, clock, prefix, build, timing }: Engine, whe
       for (const name of missing)
         if (!missed.has(name) || named.some((it) => it.name === path + name)) missed.set(name, clock.now());
       const isShort = [...missed.values()].some((since) => clock.now() - since < timing.debounceMs);
-      if (isOld || isShort) desired = { ...desired, editedAt: clock.now() };
+      if (isOld || isShort) desired = { ...desired, editedAt: clock.now(), edited: null };
     },
   };
 }

@@ -170,11 +170,12 @@ async function edited(
   until: number,
 ): Promise<Reconciled> {
   const root = parameterPath(engine.prefix, '').slice(0, -1);
-  const fleet = detail.name.startsWith(root) ? detail.name.slice(root.length).split('/')[0] : undefined;
+  const [fleet, ...rest] = detail.name.startsWith(root) ? detail.name.slice(root.length).split('/') : [];
   if (fleet === undefined || !isFleetName(fleet))
     return ignored(engine, `${detail.name} is no fleet's parameter`);
   const deletedAt = detail.operation === 'Delete' ? Date.parse(time) : null;
-  return run(engine, { ...whole(fleet, { leaveYoung: true }), deletedAt }, until);
+  const scope = { leaveYoung: true, edited: rest.join('/') };
+  return run(engine, { ...whole(fleet, scope), deletedAt }, until);
 }
 
 function whole(fleet: string, options: Partial<Extract<Scope, { kind: 'fleet' }>>): Where {

@@ -1,5 +1,6 @@
 import { isProven, isReachableMember, lacksProbeAlone, zonesInTurn } from './members.ts';
 import type { Instance, Observed } from './model.ts';
+import { isDeaf } from './sick.ts';
 
 /** Hosts in service that said they don't run what is live, though no rollout is under way. */
 export interface Drift {
@@ -17,7 +18,8 @@ export interface Drift {
  * A few are repaired at once. More than a quarter of the fleet is no accident of a host: somebody is at work
  * there, or what is live no longer fits, and a repair of all would cut every client off in one moment.
  */
-export function drifted({ state, instances, now, timing }: Observed): Drift {
+export function drifted(observed: Observed): Drift {
+  const { state, instances, now, timing } = observed;
   const members = instances.filter(isReachableMember);
   const atOnce = Math.max(1, Math.floor(members.length / 4));
   const { live, status } = state;
@@ -25,7 +27,11 @@ export function drifted({ state, instances, now, timing }: Observed): Drift {
     return { length: 0, members: members.length, atOnce, waiting: new Set() };
   const moving = members.filter(({ host }) => host.kind === 'asked' && host.mode === 'apply');
   const behind = members.filter(
-    (it) => it.host.kind === 'reported' && !isProven(it, live.sha256) && !lacksProbeAlone(it, live.sha256),
+    (it) =>
+      it.host.kind === 'reported' &&
+      !isProven(it, live.sha256) &&
+      !lacksProbeAlone(it, live.sha256) &&
+      !isDeaf(observed, it),
   );
   // One that has just failed lets the others go first.
   const failed = ({ host }: Instance) =>

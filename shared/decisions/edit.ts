@@ -12,7 +12,7 @@ import {
   store,
   write,
 } from './fleet.ts';
-import { isHealthy } from './members.ts';
+import { isHealthy, isReachableMember } from './members.ts';
 import type { Observed, Status, Step } from './model.ts';
 import { sickness } from './sick.ts';
 import { isPaused } from './waves.ts';
@@ -41,7 +41,11 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
       `rejected ${rejected.instance === byHand ? '' : 'on '}${rejected.instance}: ${rejected.reason}`,
     );
   const unsettled = settling(observed);
-  if (unsettled !== null) return { ...stay, says: 'an edit is settling', waits: [unsettled] };
+  if (unsettled !== null) {
+    const settles = { ...stay, says: 'an edit is settling' };
+    if (isAnothers(observed)) return { ...settles, ask: scope.kind === 'fleet' && scope.askAll };
+    return { ...settles, waits: [unsettled], ask: stay.ask || asksEarly(observed) };
+  }
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
   if (newer && now - (status.live?.since ?? 0) < longestRunMs) return no(newerLeads);
   const refused = state.live === null ? [] : guards(state.live.settings, config.settings);
@@ -100,6 +104,25 @@ export function start(observed: Observed, status: Status, config: Config, reason
     ...quiet(`starting ${short(config.sha256)}`),
     writes: [store(config), write({ ...status, rollout }, reason)],
   };
+}
+
+/**
+ * Ten edits are ten events: the run of the newest waits until it has rested, and the others, and sweeps, leave it to that
+ * one. Should its event be lost, a sweep finds it rested.
+ */
+function isAnothers({ scope, desired }: Observed): boolean {
+  if (scope.kind !== 'fleet' || !scope.leaveYoung) return false;
+  return typeof desired.edited === 'string' && scope.edited !== desired.edited;
+}
+
+/**
+ * While an edit rests, the hosts can say what they run, and the first wave goes out at once. Edits may follow each other
+ * closely, so only where one command reaches all.
+ */
+function asksEarly(observed: Observed): boolean {
+  const { scope, desired, instances } = observed;
+  if (scope.kind !== 'fleet' || scope.edited === undefined || isPaused(observed)) return false;
+  return scope.edited === desired.edited && instances.filter(isReachableMember).length <= 50;
 }
 
 /** Half an edit is never taken up: parameters rest for a moment before they count. */

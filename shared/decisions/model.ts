@@ -99,9 +99,12 @@ export interface Stray {
   looks: number;
 }
 
-export type Desired =
-  | { kind: 'config'; config: Config /** The newest edit, epoch milliseconds. */; editedAt: number }
-  | { kind: 'mistakes'; mistakes: Mistake[]; editedAt: number };
+export type Desired = {
+  /** The newest edit, epoch milliseconds. */
+  editedAt: number;
+  /** The parameter that it changed; null when it was a deletion, or may be one. */
+  edited?: string | null;
+} & ({ kind: 'config'; config: Config } | { kind: 'mistakes'; mistakes: Mistake[] });
 
 export interface TargetGroupFacts {
   arn: string;
@@ -160,8 +163,10 @@ export type Scope =
         | { mode: 'apply'; force: boolean; at: number }
         | { mode: 'rollback'; to: Config; at: number }
         | null;
-      /** An instance that began to come or go a moment ago is left to its own event's handler. */
+      /** What began a moment ago, an edit or an instance's coming or going, is left to its own event's handler. */
       leaveYoung: boolean;
+      /** The parameter whose change the event tells of. */
+      edited?: string;
       /** EC2 has just warned that it takes this instance back. */
       interrupted?: string;
     };

@@ -19,7 +19,7 @@ import {
 import { follows, isFailed, isHealthy, isProven } from './members.ts';
 import type { Goal, Instance, Observed, Status } from './model.ts';
 import { rebuild, runsAhead } from './recovery.ts';
-import { cannotTake, isOutOfReach, leaving } from './sick.ts';
+import { cannotTake, isLost, leaving } from './sick.ts';
 import { condemns, reject } from './verdict.ts';
 import { errorsAllowed, isHeld, isPaused, type Progress, progressOf } from './waves.ts';
 
@@ -140,7 +140,7 @@ function reversal(observed: Observed, status: Status): FleetDecision {
   const goal = liveGoal(observed, status, live, `back to live: ${status.rejected?.reason ?? ''}`);
   if (status.rollout && isLeased(observed, status.rollout))
     return edit(observed, status, { ...quiet(elsewhere), launch: goal });
-  const members = instances.filter((it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it));
+  const members = instances.filter((it) => it.lifecycle === 'InService' && !isLost(observed, it));
   const sick = members.filter((it) => cannotTake(it, live.sha256));
   const isBack = (it: Instance) => isProven(it, live.sha256) && follows(it, observed);
   const back = members.every((it) => isFailed(it, live.sha256) || isBack(it));

@@ -2,6 +2,7 @@ import { awaitCommand, command } from './command.ts';
 import type { FleetDecision } from './fleet.ts';
 import { follows, isProven, lacksProbeAlone, reasonOf, staysHealthy } from './members.ts';
 import type { Instance, Observed, Problem, Step } from './model.ts';
+import { deaf, isDeaf } from './sick.ts';
 import { interruption } from './spot.ts';
 
 /**
@@ -34,6 +35,7 @@ export function serving(
     return { step: 'ask', instance: id, mode: 'check', reason: suspicious ?? fleet.says };
   if (host.kind === 'unknown') return rest(instance, fleet.says);
   if (goal === null) return rest(instance, `left alone: ${fleet.says}`);
+  if (isDeaf(observed, instance)) return rest(instance, deaf);
   const rolls = observed.state.status?.rollout !== undefined;
   const proven = isProven(instance, goal.config.sha256);
   // Nothing changes on it then, but what is still on its way to it from before.

@@ -1,10 +1,10 @@
-import { isUpgrading } from './fleet.ts';
-import { isFailed, isHealthy, reasonOf } from './members.ts';
+import { isReversal, isUpgrading } from './fleet.ts';
+import { isFailed, isHealthy, isProven, lacksProbeAlone, reasonOf } from './members.ts';
 import type { Instance, Observed } from './model.ts';
 
 /**
- * Hosts that can't be helped now: out of reach for long while a rollout goes on, or unable to take even what is
- * live. They are named, taken out of the target group, and tried again.
+ * Hosts that can't be helped now: out of reach for long while a rollout goes on, deaf to every command, or unable to
+ * take even what is live. They are named, taken out of the target group, and tried again.
  */
 export function sickness(observed: Observed): Map<string, string> {
   const { status, live } = observed.state;
@@ -14,6 +14,7 @@ export function sickness(observed: Observed): Map<string, string> {
     if (instance.lifecycle !== 'InService') continue;
     if (status?.rollout !== undefined && isOutOfReach(observed, instance))
       sick.set(instance.id, `not reached for ${observed.timing.outOfReachMs / 60_000} minutes`);
+    else if (isDeaf(observed, instance)) sick.set(instance.id, deaf);
     else if (live !== null && cannotTake(instance, live.sha256))
       sick.set(instance.id, `cannot be brought to what is live: ${reasonOf(instance)}`);
   }
@@ -48,8 +49,13 @@ export function leaving(observed: Observed): Map<string, string> {
   return leave;
 }
 
+/** No command moves it now, so nobody waits for it. */
+export function isLost(observed: Observed, instance: Instance): boolean {
+  return isOutOfReach(observed, instance) || isDeaf(observed, instance);
+}
+
 /** Its agent was last heard of long ago, or takes no command since the rollout began. */
-export function isOutOfReach(
+function isOutOfReach(
   { now, timing, state }: Observed,
   { agentOnline, agentSeenAt, host }: Instance,
 ): boolean {
@@ -58,3 +64,20 @@ export function isOutOfReach(
   const silent = !agentOnline || host.kind === 'unreachable';
   return silent && since !== undefined && now - since >= timing.outOfReachMs;
 }
+
+/**
+ * It has accepted an intent that is yet to come (a clock had jumped, or somebody wrote it there), so it refuses all
+ * others until then, and does not run what it should. One that does is left to serve. An epoch is a time that has
+ * been, so it is no state's word either (`runsAhead`).
+ */
+export function isDeaf({ now, state }: Observed, instance: Instance): boolean {
+  const { status } = state;
+  const { host } = instance;
+  if (status === null || host.kind !== 'reported') return false;
+  const heading = isReversal(status) ? status.live : (status.rollout ?? status.live);
+  const [epoch = 0] = (host.report.intent ?? '').split('.').map(Number);
+  if (heading === undefined || epoch <= Math.max(now, status.epoch)) return false;
+  return !isProven(instance, heading.sha256) && !lacksProbeAlone(instance, heading.sha256);
+}
+
+export const deaf = 'it refuses every command, since it has accepted an intent of the future';

@@ -2,7 +2,7 @@ import type { Config, Share } from '../fleet/settings.ts';
 import { byHand, isReversal } from './fleet.ts';
 import { follows, isFailed, isHealthy, isProven, zonesInTurn } from './members.ts';
 import type { Instance, Observed, Status, Wait } from './model.ts';
-import { isOutOfReach } from './sick.ts';
+import { isLost } from './sick.ts';
 
 /** A part of the fleet that moves together, as people see it. */
 export interface Wave {
@@ -34,7 +34,7 @@ export function progressOf(observed: Observed, config: Config, rollout: Rollout)
   const isLive = sha256 === observed.state.status?.live?.sha256;
   // One that can't take live either is sick: the way back doesn't wait for it.
   const members = observed.instances.filter(
-    (it) => it.lifecycle === 'InService' && !isOutOfReach(observed, it) && !(isLive && isFailed(it, sha256)),
+    (it) => it.lifecycle === 'InService' && !isLost(observed, it) && !(isLive && isFailed(it, sha256)),
   );
   const isDone = (member: Instance) => isProven(member, sha256);
   const isMoving = ({ host }: Instance) =>
@@ -60,7 +60,8 @@ export function progressOf(observed: Observed, config: Config, rollout: Rollout)
   const settled = members.length > 0 && members.every((it) => follows(it, observed));
   if (current === undefined) return { ...state, wait: soaking, complete: settled && !soaking };
   const moving = members.filter(isMoving);
-  if (done.some((it) => holdsUp(observed, it, rollout, isLive))) return { ...state, movers: moving };
+  if (done.some((it) => holdsUp(observed, it, rollout, isLive) && !isTakenOut(it, done)))
+    return { ...state, movers: moving };
   const isFresh = !current.members.some((it) => isDone(it) || isMoving(it));
   if (isFresh && isHeld(observed, config)) return state;
   if (isFresh && at > 0 && soaking !== null) return { ...state, wait: soaking };
@@ -113,6 +114,14 @@ function holdsUp({ now, timing }: Observed, host: Instance, rollout: Rollout, is
   // The host says whole seconds, rounded down.
   const since = provenSince(host) + 1000;
   return !isLive || (since > rollout.startedAt && now - since <= timing.healthyBudgetMs);
+}
+
+/**
+ * Somebody, or EC2's notice, took it out of the target group while it serves: that may last for as long as it drains.
+ * Once another one is proven and healthy, nobody waits for it.
+ */
+function isTakenOut({ target }: Instance, done: Instance[]): boolean {
+  return target?.state.endsWith('draining') === true && done.some(isHealthy);
 }
 
 /** `rollout` is no part of a config: the newest word on it counts. */

@@ -39,9 +39,7 @@ apply() {
   decode
   observe
   was_serving=$serving
-  if in_force; then
-    change=none
-  else
+  if ! in_force; then
     parse
     if $serving; then trial; fi
     swap
@@ -197,7 +195,7 @@ ports_of() { grep -hs '^http_port ' "$@" | sort -u; }
 # Nothing to do: the file is on disk, every worker answers with its name, and has read the present addresses.
 in_force() {
   [[ $running == "$sha256" && $live_workers == "$workers" && $(remembered loaded) == "$sha256 $addresses" ]] &&
-    cmp -s "$staged" "$conf"
+    cmp -s "$staged" "$conf" && change=none
 }
 
 # The exit code is not enough: some of what Squid only complains of shuts clients out, or lets everybody in.
@@ -207,7 +205,7 @@ parse() {
   output=$(timeout 20 squid -k parse -f "$staged" 2>&1)
   status=$?
   complaint=$(printf '%s\n' "$output" | grep -vE '\| Processing' | grep -m 1 -E "$bad")
-  ((status == 0)) || finish rejected "squid -k parse fails: ${complaint:-${output##*$'\n'}}"
+  ((status == 0)) || finish rejected "squid -k parse fails: ${complaint:-exit code $status ${output##*$'\n'}}"
   [[ -z $complaint ]] || finish rejected "squid -k parse complains: $complaint"
 }
 
@@ -223,17 +221,16 @@ trial() {
   trial_pid=$!
   until ask "$trial_port" $marker && [[ $answer_location == *"/sha256-$sha256-w0" ]]; do
     if ((SECONDS > end)) || ! kill -0 "$trial_pid"; then
-      reason=$(grep -m 1 -A 1 FATAL "$work/trial.log" || tail -n 1 "$work/trial.log")
-      finish rejected "the file parses, but a trial run of it does not serve: ${reason:-it says nothing}"
+      reason=$(grep -m 1 -A 1 FATAL "$work/trial.log" || grep '[!-~]' "$work/trial.log" | tail -n 1)
+      [[ -n $reason ]] || reason="it says nothing, and $(kill -0 "$trial_pid" || echo 'has ended')"
+      finish rejected "the file parses, but a trial run of it does not serve: $reason"
     fi
     pause
   done
   if ! prove "$trial_port"; then
     reason=$failure
     # The serving Squid is asked too, to know whether the file or the network is at fault.
-    if [[ $probe == none ]] || probe_answers "$port"; then
-      finish rejected "a trial run of the file fails the proof: $reason"
-    fi
+    { [[ $probe != none ]] && ! probe_answers "$port"; } || finish rejected "a trial run of the file fails the proof: $reason"
     probe_failed_before=true
   fi
   kill "$trial_pid"
@@ -341,8 +338,8 @@ probe_answers() {
     answer=$(curl -q -sSk --noproxy '' --proxy "http://127.0.0.1:$1" --connect-timeout 4 --max-time 6 \
       -o /dev/null -D - "$probe_url" 2>&1) && [[ $answer != *X-Squid-Error:* ]] && return
   done
-  if [[ $answer =~ X-Squid-Error:\ ([A-Z_]+) || $answer =~ (curl:[^$'\r\n']+) ]]; then answer=${BASH_REMATCH[1]}; fi
-  failure="the probe URL does not answer through the proxy: ${answer##*$'\n'}"
+  if [[ $answer =~ X-Squid-Error:\ ([A-Z_]+) || $answer =~ (curl:[^$'\r\n']+) ]]; then answer=${BASH_REMATCH[1]}; else answer='curl does not say why'; fi
+  failure="the probe URL does not answer through the proxy: $answer"
   return 1
 }
 
@@ -370,14 +367,18 @@ close_revoked() {
 }
 
 # Each client connection, a line each: the client's address, and its end of the connection as ss writes it. A
-# balancer's health check never sends a byte. With an argument: the clients, each once, as a part of the report.
+# balancer's health check never sends a byte. With an argument: the clients, each once, as a part of the report, those of
+# a /24 together: the first whole, of the others the last number.
 clients() {
   ss -Htni state established "sport = :$port" | awk -v named="${1-}" '
     /^[^ \t]/ { end = peer = $4; sub(/:[0-9]+$/, "", peer); gsub(/[][]/, "", peer); sub(/^::ffff:/, "", peer) }
     !/ bytes_received:/ || peer ~ /^127\./ || peer == "::1" { next }
     named == "" { print peer, end; next }
-    !seen[peer]++ && total++ >= 0 && length(list) < 700 { list = list ",\"" peer "\"" }
-    END { if (named != "") printf ",\"clients\":[%s],\"clientsTotal\":%d", substr(list, 2), total }'
+    seen[peer]++ || total++ < 0 || used > 680 { next }
+    { net = last = peer; sub(/[^.]*$/, "", net); sub(/.*\./, "", last) }
+    { used += length(last) + 1 + (net in nets ? 0 : length(net) + 2); nets[net] = nets[net] "," last }
+    END { for (net in nets) list = list ",\"" net substr(nets[net], 2) "\""
+      if (named != "") printf ",\"clients\":[%s],\"clientsTotal\":%d", substr(list, 2), total }'
 }
 
 # Reads clients and prints the ends of those that no `acl allowed_src` line of squid.conf has.
@@ -474,7 +475,7 @@ enter() {
 finish() {
   local reason=${2//[^ -~]/ }
   reported=true
-  if [[ $1 == proven ]]; then enter 'done'; else enter "$phase"; fi
+  if [[ $1 == proven ]]; then enter 'done'; else enter "$phase" && : "${reason:=nothing says why}"; fi
   if [[ -n $trial_pid ]]; then kill "$trial_pid"; fi
   $observed || observe
   reason=${reason:0:300} reason=${reason//\\/\\\\}

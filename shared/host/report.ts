@@ -9,10 +9,10 @@ const words = v.pipe(
 );
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const intent = v.pipe(v.string(), v.regex(/^[0-9]{1,15}[.][0-9]{1,15}[.][0-9]{1,3}$/));
-/** One that isn't an address is left out, and so counts as a client that wasn't named. */
+/** `10.0.0.1,7`: of those in one /24, the first is whole. What isn't an address is left out, and counts as not named. */
 const addresses = v.pipe(
   v.array(v.string()),
-  v.transform((list) => list.filter((one) => isIP(one) !== 0 && !one.includes('%'))),
+  v.transform((list) => list.flatMap(ofOneNet).filter((one) => isIP(one) !== 0 && !one.includes('%'))),
 );
 
 /**
@@ -77,7 +77,8 @@ const Report = v.object({
   tunnels: v.optional(v.picklist(['closed', 'kept'])),
   /**
    * Mode `check`: the addresses that hold a connection which has carried a request, allowed or not, each once,
-   * and how many there are in all. At most 700 bytes of them are named (some 40), in no order.
+   * and how many there are in all. At most 700 bytes of them are named (40 where each is in a /24 of its own, 180 in
+   * one), in no order.
    */
   clients: v.optional(addresses),
   clientsTotal: v.optional(v.number()),
@@ -94,6 +95,12 @@ const Report = v.object({
   squid: v.optional(words),
   ms: v.optional(v.record(v.string(), v.number())),
 });
+
+function ofOneNet(text: string): string[] {
+  const [first = '', ...others] = text.split(',');
+  const net = first.slice(0, first.lastIndexOf('.') + 1);
+  return [first, ...others.map((last) => net + last)];
+}
 
 export type HostReport = v.InferOutput<typeof Report>;
 

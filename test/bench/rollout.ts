@@ -9,11 +9,11 @@ import { type Figure, median, spread, timed, until } from './figure.ts';
 import { scenario } from './scenario.ts';
 
 const root = join(import.meta.dirname, '../..');
-const rounds = 3;
+const rounds = 5;
 /** Of pace `fast`. */
 const debounceMs = 1_000;
 /** What is live when the region is up stands second. */
-const networks = ['172.31.0.0/24,172.31.9.0/24', '172.31.0.0/24'];
+const networks = ['172.31.0.0/24,172.31.9.0/24', '172.31.0.0/24'] as const;
 
 /** An edit in force on many real Squids, against the same script by hand on all of them at once. */
 export async function rollout(): Promise<Figure[]> {
@@ -44,17 +44,26 @@ async function measure({ world }: Region, capacity: number): Promise<Figure[]> {
   const { applied, running } = watch(world);
   const times = { atOnce: [] as number[], byWaves: [] as number[], byHand: [] as number[] };
   const waits: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  const atOnce = async (networks: string) => {
     put(world, 'rollout', 'canary=0,wave=100%');
-    times.atOnce.push((await edit(world, networks[0] as string, running)).ms);
-    const before = new Map(applied);
+    times.atOnce.push((await edit(world, networks, running)).ms);
+  };
+  const byWaves = async (networks: string) => {
     put(world, 'rollout', 'canary=1,wave=25%');
-    const { ms, waitMs } = await edit(world, networks[1] as string, running);
+    const { ms, waitMs } = await edit(world, networks, running);
     times.byWaves.push(ms - waitMs);
     waits.push(waitMs);
+  };
+  for (let round = 0; round < rounds; round++) {
+    const [first, second] = round % 2 === 0 ? [atOnce, byWaves] : [byWaves, atOnce];
+    await first(networks[0]);
+    const before = new Map(applied);
+    await second(networks[1]);
     // The hosts run the second file now: to the first one and back, so that nothing has drifted afterwards.
     const after = new Map(applied);
-    for (const commands of [before, after]) times.byHand.push(await timed(() => byHand(commands)));
+    await withoutSweeps(world, running, async () => {
+      for (const commands of [before, after]) times.byHand.push(await timed(() => byHand(commands)));
+    });
     const last = Object.entries(times).map(([name, all]) => `${name} ${Math.round(all.at(-1) ?? 0)} ms`);
     const waited = `waits for health ${Math.round(waits.at(-1) ?? 0)} ms`;
     process.stderr.write(
@@ -89,6 +98,16 @@ function watch(world: World): { applied: Map<Host, HostCommand>; running: () => 
     };
   }
   return { applied, running: () => count };
+}
+
+/** They would ask the hosts what they run, and put back what is applied by hand. */
+async function withoutSweeps(world: World, running: () => number, work: () => Promise<void>): Promise<void> {
+  call(world, 'events', 'DisableRule', { Name: 'shoal-sweep' });
+  // The last one may just have begun.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await until('the last command has ended', () => running() === 0);
+  await work();
+  call(world, 'events', 'EnableRule', { Name: 'shoal-sweep' });
 }
 
 /** The same script, without the question whether something newer has been decided. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decide } from '../../shared/decisions/decide.ts';
-import { isAct, type Observed } from '../../shared/decisions/model.ts';
+import { isAct, type Observed, type Scope } from '../../shared/decisions/model.ts';
 import {
   comingIn,
   config,
@@ -47,6 +47,46 @@ test('takes up no edit that is younger than the debounce time', () => {
   expect(steps(world([instance('i-1')], { desired: desiredOf(edited, now - 3_000) }))[0]).toBe(
     'store-config',
   );
+});
+
+test('asks a small fleet what it runs while an edit rests', () => {
+  const asked = (size: number, event: string | undefined, of = edited) => {
+    const fleet = Array.from({ length: size }, (_, at) => instance(`i-${at}`));
+    const desired = { ...desiredOf(of, now - 1_000), edited: 'allowed-cidrs' };
+    const scope = { ...whole, request: null, ...(event && { edited: event }) };
+    return decide(world(fleet, { desired, scope })).filter(({ step }) => step === 'ask').length;
+  };
+  expect(asked(50, 'allowed-cidrs')).toBe(50);
+  expect(asked(51, 'allowed-cidrs')).toBe(0);
+  expect(asked(2, 'allowed-cidrs', config('172.31.9.0/24', { paused: 'yes' }))).toBe(0);
+  expect(asked(2, 'rollout')).toBe(0);
+  expect(asked(2, undefined)).toBe(0);
+});
+
+test("an edit is left to its own event's run until it has rested", () => {
+  const first = (edit: string | null, scope: Partial<Extract<Scope, { kind: 'fleet' }>>, ago = 1_000) => {
+    const desired = { ...desiredOf(edited, now - ago), edited: edit };
+    return steps(
+      world([instance('i-1')], { desired, scope: { ...whole, request: null, leaveYoung: true, ...scope } }),
+    )[0];
+  };
+  expect(first('allowed-cidrs', { edited: 'allowed-cidrs' })).toBe('wait');
+  expect(first('allowed-cidrs', { edited: 'rollout' })).toBe('nothing i-1');
+  expect(first('allowed-cidrs', {})).toBe('nothing i-1');
+  // Nothing tells of these: a deletion, or what may be a stale read. And who asks by hand waits himself.
+  expect(first(null, {})).toBe('wait');
+  expect(first('allowed-cidrs', { leaveYoung: false })).toBe('wait');
+  // Nor does it ask who has raced what has just become live: the edit's own run does.
+  const live = { sha256: good.sha256, since: now - 5_000 };
+  const state = { status: { epoch: 1, live }, version: 3, live: good, rollout: null };
+  const desired = { ...desiredOf(edited, now - 1_000), edited: 'allowed-cidrs' };
+  const scope = { ...whole, request: null, leaveYoung: true };
+  expect(steps(world([instance('i-1')], { desired, scope, state }))).toEqual(['nothing i-1']);
+  expect(steps(world([instance('i-1')], { desired, state, scope: { ...scope, askAll: true } }))).toEqual([
+    'ask i-1',
+  ]);
+  for (const event of ['allowed-cidrs', 'rollout', undefined])
+    expect(first('allowed-cidrs', { ...(event && { edited: event }) }, 3_000)).toBe('store-config');
 });
 
 test('asks everybody before the first one moves', () => {

@@ -237,3 +237,48 @@ test('one that runs live and cannot take it again is not sick, and its verdict s
   const reversed = written(rollingOut([full, ...well('i-2', 'i-3')], {}, { rejected }));
   expect(reversed).toEqual({ ...onLive, rejected });
 });
+
+/** In service on this file, and an intent of tomorrow accepted. */
+const fromTomorrow = (of = good, change: Partial<Instance> = {}) => {
+  const report = evidence({ running: of.sha256, intent: `${now + minutes(1_440)}.1.1` });
+  return instance('i-1', { host: { kind: 'reported', report, at: now - 100, sha256: null }, ...change });
+};
+
+test('a host that follows an intent of the future is sick, and holds up no rollout', () => {
+  const others = ['i-2', 'i-3'].map((id) => instance(id, { host: runs(edited) }));
+  const observed = rollingOut([fromTomorrow(), ...others]);
+  expect(named(observed)).toEqual(['i-1']);
+  expect(leavers(observed)).toEqual(['i-1']);
+  expect(written(observed)).toBeNull();
+  const target = { state: 'draining', reason: '', port: 3128 };
+  expect(written(rollingOut([fromTomorrow(good, { target }), ...others]))?.live?.sha256).toBe(edited.sha256);
+  const asked = well('i-2', 'i-3');
+  expect(stepOf(rollingOut([fromTomorrow(good, { target }), ...asked]), 'i-1')?.step).toBe('nothing');
+  expect(stepOf(rollingOut([fromTomorrow(), ...asked]), 'i-2')?.step).toBe('apply');
+});
+
+test('a host that follows an intent of the future holds up no way back', () => {
+  const back = ['i-2', 'i-3'].map((id) => instance(id, { host: runs(good) }));
+  const out = fromTomorrow(edited, { target: null });
+  expect(written(rollingOut([out, ...back], {}, { rejected }))).toEqual({ ...onLive, rejected });
+});
+
+test('a host that follows an intent of the future serves while it runs what it should', () => {
+  const steady = world([fromTomorrow(), ...well('i-2', 'i-3')]);
+  expect(named(steady)).toEqual([]);
+  expect(leavers(steady)).toEqual([]);
+  // Not what is live: no command of ours would mend that, so it counts as no drift either.
+  const behind = world([fromTomorrow(edited), ...well('i-2', 'i-3')]);
+  expect(leavers(behind)).toEqual(['i-1']);
+  expect(stepOf(world([fromTomorrow(edited, { target: null }), ...well('i-2', 'i-3')]), 'i-1')).toMatchObject(
+    {
+      step: 'nothing',
+      reason: 'it refuses every command, since it has accepted an intent of the future',
+    },
+  );
+});
+
+test('an intent of the epoch that is in force is none of the future', () => {
+  const ahead = now + minutes(1_440);
+  expect(named(rollingOut([fromTomorrow(), ...well('i-2', 'i-3')], {}, { epoch: ahead }))).toEqual([]);
+});

@@ -93,6 +93,22 @@ test.each(['unhealthy', 'initial', 'draining', 'unused'])(
   },
 );
 
+test('one that drains holds up no wave once another is proven and healthy', () => {
+  const draining = { target: { state: 'draining', reason: '', port: 3128 } };
+  const members = moved(answered({ a: 3, b: 3 }), ['a1', 'b1']);
+  const look = (change: Partial<Instance>) =>
+    movers(
+      rollingOut(
+        members.map((it) => (it.id === 'b1' ? { ...it, ...change } : it)),
+        { desired: policy('canary=2,wave=2') },
+      ),
+    );
+  expect(look(draining)).toEqual(['a2', 'b2']);
+  // Registered again, it has to get healthy as all others.
+  for (const state of ['initial', 'unhealthy'])
+    expect(look({ target: { ...draining.target, state } })).toEqual([]);
+});
+
 test('the next wave waits for every one of the last', () => {
   const members = moved(answered({ a: 3, b: 3 }), ['a1', 'b1']);
   const asked = { kind: 'asked', mode: 'apply', since: now - 1_000, sha256: edited.sha256 } as const;

@@ -126,6 +126,14 @@ chmod 755 /usr/local/sbin/apt-get`);
   });
 });
 
+test('a trial that ends without a word is rejected with a reason', async () => {
+  const host = await launchServing(bed, first);
+  await host.instead('-N', 'exit 1');
+  const report = await host.apply(second);
+  expect(report).toMatchObject({ outcome: 'rejected', phase: 'trial', running: first.sha256 });
+  expect(report.reason).toMatch(/does not serve: it says nothing, and has ended$/);
+});
+
 describe.concurrent('the probe', () => {
   const elsewhere = 'https://s4.ap-northeast-1.amazonaws.com/';
 

@@ -12,6 +12,13 @@ test('a report of a script that named no clients is read', () => {
   expect(report).not.toHaveProperty('clients');
 });
 
+test('clients of one network are named by their last numbers', () => {
+  const list = '"clients":["10.0.0.9,7,200","fd00::1,fd00::2","10.0.1.1","10.0.2.1,300,x"],"ms"';
+  expect(parseReport(old.replace('"ms"', list))).toMatchObject({
+    clients: ['10.0.0.9', '10.0.0.7', '10.0.0.200', 'fd00::1', 'fd00::2', '10.0.1.1', '10.0.2.1'],
+  });
+});
+
 test.each([
   ['', 'the host printed nothing'],
   ['Killed', 'the host printed something that is no report: "Killed"'],

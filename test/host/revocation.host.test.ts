@@ -70,28 +70,28 @@ describe.concurrent('a check', () => {
   test('names the clients that are connected, each once', async () => {
     const host = await launchServing(bed, wide, addresses);
     expect(await host.report({ mode: 'check' })).toMatchObject({ clients: [], clientsTotal: 0 });
-    await hold(host, [staying, going, going, '127.0.0.1']);
+    await hold(host, [staying, going, going, '127.0.0.1', 'fd00::10']);
     // As a balancer's health check does.
     await hold(host, [alsoGoing], '');
     const report = await host.report({ mode: 'check' });
-    expect(report).toMatchObject({ outcome: 'proven', clientsTotal: 2 });
-    expect(report.clients?.sort()).toEqual([staying, going]);
+    expect(report).toMatchObject({ outcome: 'proven', clientsTotal: 3 });
+    expect(report.clients?.sort()).toEqual([staying, going, 'fd00::10']);
     // Asking who is connected begins no drain.
     expect(await host.shell('ls /var/lib/shoal')).not.toContain('draining-since');
   });
 
   test('names as many as fit beside the longest reason', async () => {
-    const many = Array.from({ length: 60 }, (_, index) => `192.168.100.${100 + index}`);
+    const many = Array.from({ length: 240 }, (_, index) => `192.168.100.${10 + index}`);
     const host = await launchServing(bed, wide, (it) => addresses(it, many));
     await host.kill();
     await host.shell(`perl -MIO::Socket::INET -e '
-      $s = IO::Socket::INET->new(LocalPort => 3128, Listen => 99, ReuseAddr => 1) or die;
+      $s = IO::Socket::INET->new(LocalPort => 3128, Listen => 300, ReuseAddr => 1) or die;
       fork and exit; $0 = "\\"" x 400; sleep 600' >/dev/null 2>&1`);
     await hold(host, many);
     const report = await host.report({ mode: 'check' });
-    expect(report).toMatchObject({ outcome: 'unproven', clientsTotal: 60 });
+    expect(report).toMatchObject({ outcome: 'unproven', clientsTotal: 240 });
     expect(report.reason).toHaveLength(300);
-    expect(report.clients?.length).toBeGreaterThan(35);
+    expect(report.clients?.length).toBeGreaterThan(160);
     expect(many).toEqual(expect.arrayContaining(report.clients ?? []));
   });
 });

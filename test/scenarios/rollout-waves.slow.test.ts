@@ -188,3 +188,21 @@ test('an edit in the middle takes the place of the first, which is never live', 
   expect(region.story()).toEqual(['nothing → A', 'A', 'A → B', 'A → C', 'C']);
   expect(region.running()).toBe('CCCCC');
 });
+
+test('a host that follows an intent of the future serves nobody what is old, until it is mended', async () => {
+  await settled(4, 'canary=1,wave=50%');
+  const deaf = ids().sort()[0] as string;
+  const machine = region.hosts.machines.get(deaf);
+  Object.assign(machine ?? {}, { intent: `${Date.now() + 86_400_000}.1.1` });
+  region.put('demo', 'allowed-cidrs', wide);
+  await region.until('it is live', () => region.story().at(-1) === 'B');
+  expect(region.running()).toBe('ABBB');
+  await region.until('it has drained', () => region.targets().length === 3);
+  await region.pass(130);
+  expect(region.targets().some(({ id }) => id === deaf)).toBe(false);
+  Object.assign(machine ?? {}, { intent: null });
+  await region.until('it is back', () => region.targets().length === 4);
+  expect(region.running()).toBe('BBBB');
+  expect(region.story()).toEqual(['nothing → A', 'A', 'A → B', 'B']);
+  expect(region.failures).toEqual([]);
+});
