@@ -76,7 +76,7 @@ describe('the package', () => {
     const directory = mkdtempSync(join(tmpdir(), 'shoal-stage-'));
     try {
       // In a copy, since osls empties the .serverless of the folder that it works in.
-      for (const part of ['build', 'infra', 'serverless.yml'])
+      for (const part of ['build', 'docs', 'infra', 'serverless.yml'])
         cpSync(join(root, part), join(directory, part), { recursive: true });
       const osls = join(root, 'node_modules/osls/bin/serverless.js');
       const made = spawnSync(process.execPath, [osls, 'package', '--stage', 'test'], { cwd: directory });

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const functions = ['admit', 'drain', 'reconcile'];
-const parts = ['functions', 'infra', 'scripts', 'shared', 'package-lock.json', 'package.json'].concat([
+const parts = ['docs', 'functions', 'infra', 'scripts', 'shared', 'package-lock.json', 'package.json'].concat([
   'serverless.yml',
   'tsconfig.json',
 ]);
