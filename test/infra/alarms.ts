@@ -60,11 +60,11 @@ export function packaged<Properties>(type: string): Map<string, Properties> {
 
 /** What a mail says of an alarm, in this region. */
 export const descriptionOf = ({ AlarmDescription: text }: Pick<Alarm, 'AlarmDescription'>): string =>
-  typeof text === 'string' ? text : text['Fn::Sub'].replaceAll('${AWS::Region}', 'ap-northeast-1');
+  typeof text === 'string' ? text : text['Fn::Sub'].replaceAll(/\$\{AWS::Region\}/g, 'ap-northeast-1');
 
 /** The metrics that an alarm looks at, by their ids. */
 export function metricsOf(alarm: Alarm): Record<string, MetricStat> {
-  const { Namespace, MetricName, Dimensions, Statistic: Stat, Period, Metrics } = alarm;
+  const { Namespace, MetricName, Dimensions = [], Statistic: Stat, Period, Metrics } = alarm;
   if (Metrics)
     return Object.fromEntries(
       Metrics.flatMap((one) => (one.MetricStat ? [[one.Id, one.MetricStat] as const] : [])),
@@ -114,7 +114,7 @@ function calculated(expression: string, values: Record<string, number | undefine
 const sum = (values: number[]): number => values.reduce((total, one) => total + one, 0);
 
 function isOf(
-  { Namespace, MetricName, Dimensions = [] }: Metric,
+  { Namespace, MetricName, Dimensions }: Metric,
   { namespace, name, dimensions }: Datum,
 ): boolean {
   return (
