@@ -58,7 +58,7 @@ module.exports = async ({ resolveVariable }) => {
   );
   widgets.push({
     ...{ type: 'text', x: 0, y: ROWS.length * height, width: 3 * width, height: 6 * height },
-    properties: { markdown: runbook() },
+    properties: { markdown: runbook(prefix) },
   });
   const Dashboard = {
     Type: 'AWS::CloudWatch::Dashboard',
@@ -67,10 +67,13 @@ module.exports = async ({ resolveVariable }) => {
   return { Resources: { Dashboard } };
 };
 
-/** The last chapter of docs/operations.md, whose links to the others lead nowhere here. */
-function runbook() {
+/** The last chapter of docs/operations.md, whose links to the others lead nowhere here; its names are those of `prod`. */
+function runbook(prefix) {
   const page = readFileSync(join(__dirname, '../docs/operations.md'), 'utf8');
-  return page.slice(page.indexOf('\n## Alarms\n') + 1).replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');
+  return page
+    .slice(page.indexOf('\n## Alarms\n') + 1)
+    .replace(/\[([^\]]+)\]\([^)]+\)/g, '$1')
+    .replace(/\bshoal-(?=[a-z])|(?<=--stack-name )shoal\b/g, (name) => name.replace('shoal', prefix));
 }
 
 /** Each line is a function of the stage's prefix. */
