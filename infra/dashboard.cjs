@@ -1,4 +1,10 @@
-/** The operator's dashboard: a row of charts a subject. What is per fleet is searched for, so that new fleets appear. */
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+/**
+ * The operator's dashboard: a row of charts a subject. What is per fleet is searched for, so that new fleets appear.
+ * Below them stands what to do at each alarm, which is where the alarms' links lead.
+ */
 const ROWS = [
   [
     chart('Instances in service', perFleet('InService', 'Minimum')),
@@ -32,7 +38,7 @@ const ROWS = [
     chart('Sweeps', single('Shoal', 'Sweeps', 'Sum', 'service', '')),
   ],
   [
-    chart('Errors', ...ofFunctions('Errors')),
+    chart('Errors', ...ofFunctions('Errors'), ...ofFunctions('DestinationDeliveryFailures')),
     chart('Throttles', ...ofFunctions('Throttles')),
     chart(
       'Dead letters',
@@ -50,12 +56,25 @@ module.exports = async ({ resolveVariable }) => {
       properties: draw(prefix),
     })),
   );
+  widgets.push({
+    ...{ type: 'text', x: 0, y: ROWS.length * height, width: 3 * width, height: 6 * height },
+    properties: { markdown: runbook(prefix) },
+  });
   const Dashboard = {
     Type: 'AWS::CloudWatch::Dashboard',
     Properties: { DashboardName: prefix, DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets }) } },
   };
   return { Resources: { Dashboard } };
 };
+
+/** The last chapter of docs/operations.md, whose links to the others lead nowhere here; its names are those of `prod`. */
+function runbook(prefix) {
+  const page = readFileSync(join(__dirname, '../docs/operations.md'), 'utf8');
+  return page
+    .slice(page.indexOf('\n## Alarms\n') + 1)
+    .replace(/\[([^\]]+)\]\([^)]+\)/g, '$1')
+    .replace(/\bshoal-(?=[a-z])|(?<=--stack-name )shoal\b/g, (name) => name.replace('shoal', prefix));
+}
 
 /** Each line is a function of the stage's prefix. */
 function chart(title, ...lines) {

@@ -13,6 +13,8 @@ export interface ApplicationOptions extends Pick<KindsOptions, 'endpoint' | 'unp
   concurrency?: number;
   /** Sees each log line of each function, and each message of each topic. */
   onLog?(name: string, line: string): void;
+  /** Sees each time that something happens which CloudWatch counts for one of these services, e.g. a throttle. */
+  onMetric?(namespace: string, name: string, dimensions: Record<string, string>): void;
 }
 
 /** What runs an application in a world: Lambda, EventBridge, SQS, SNS, and CloudFormation to deploy it with. */
@@ -32,7 +34,13 @@ const retryDelaysMs = { real: [60_000, 120_000], fast: [1_000, 2_000] };
 export function addApplications(world: World, options: ApplicationOptions): Applications {
   const { clock, ids, pace, sandboxes } = world;
   if (!sandboxes) throw new Error('the world was made without sandboxes');
-  const queues = createQueues({ clock, newId: ids.uuid });
+  const count = (namespace: string, name: string, dimensions: Record<string, string>) =>
+    options.onMetric?.(`AWS/${namespace}`, name, dimensions);
+  const queues = createQueues({
+    clock,
+    newId: ids.uuid,
+    onSent: (QueueName) => count('SQS', 'NumberOfMessagesSent', { QueueName }),
+  });
   const allows = ({ role, name }: { role: string; name: string }, action: string, resource: string) =>
     world.access.denial(sessionArn(role.split('/').at(-1)!, name), { action, resource }) === undefined;
   const topics = createTopics(clock, (name, message) => options.onLog?.(name, message));
@@ -45,8 +53,13 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     retryDelaysMs: () => (pace.scheduleTickMs === undefined ? retryDelaysMs.real : retryDelaysMs.fast),
     faults: world.faults,
     allows,
+    onThrottle: (FunctionName) => count('Lambda', 'Throttles', { FunctionName }),
     // A record that the role may not send is lost, as on AWS.
-    send: (queue, body, sender) => allows(sender, 'sqs:SendMessage', queue) && queues.send(queue, body),
+    send(queue, body, sender) {
+      if (queues.needsOf(queue).every(([action, resource]) => allows(sender, action, resource)))
+        return queues.send(queue, body);
+      count('Lambda', 'DestinationDeliveryFailures', { FunctionName: sender.name });
+    },
     ...(options.onLog && { onLog: options.onLog }),
   });
   const events = createEvents({
@@ -58,6 +71,7 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
     functions,
     topics,
     queues,
+    onLoss: (RuleName) => count('Events', 'InvocationsFailedToBeSentToDlq', { RuleName }),
   });
   const stacks = createStacks({
     clock,

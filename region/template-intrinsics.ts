@@ -11,6 +11,8 @@ export interface Scope {
   condition(name: string): boolean;
   /** A value that another stack exports. */
   exported(name: string): string;
+  /** Rules have functions of their own. */
+  isOfRule?: true;
 }
 
 /** What Ref answers for AWS::NoValue: the property that holds it is left out. */
@@ -47,6 +49,10 @@ export function isTrue(expression: unknown, scope: Scope): boolean {
   if (name === 'Fn::Not' && operands.length === 1) return !isTrue(operands[0], scope);
   if (name === 'Fn::And') return operands.every((operand) => isTrue(operand, scope));
   if (name === 'Fn::Or') return operands.some((operand) => isTrue(operand, scope));
+  if (name === 'Fn::Contains' && scope.isOfRule === true && operands.length === 2) {
+    const [all, one] = operands.map((operand) => stringified(evaluate(operand, scope)));
+    return list(name, all).map(String).includes(String(one));
+  }
   throw new TemplateError(`${name} is no condition function, or has the wrong number of operands`);
 }
 

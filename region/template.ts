@@ -97,6 +97,7 @@ export function resolveParameters(
 export function checkRules({ Rules = {} }: Template, scope: Omit<Scope, 'condition'>): void {
   const own: Scope = {
     ...scope,
+    isOfRule: true,
     condition: (name) => {
       throw new TemplateError(`Rules can't refer to the condition ${name}`);
     },

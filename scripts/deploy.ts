@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { osls } from './osls.ts';
+import { regionOf } from './region-of.ts';
 import { isPackageStale } from './setup/stale.mjs';
 
 const usage = `npm run package -- [--stage NAME] [--region NAME] [--param NAME=VALUE]...
@@ -16,6 +17,8 @@ docs/deploy.md has the settings and what a stage is.
 `;
 const root = join(import.meta.dirname, '..');
 const template = 'cloudformation-template-update-stack.json';
+const noRegion =
+  'which region? --region NAME, or AWS_REGION, AWS_DEFAULT_REGION or the profile of AWS_PROFILE says it';
 const functions = ['admit', 'drain', 'reconcile'];
 
 process.exitCode = await main(process.argv.slice(2));
@@ -26,17 +29,19 @@ async function main([work = '', ...words]: string[]): Promise<number> {
     return 0;
   }
   try {
-    const { stage = 'prod', region, param } = readArguments(words);
+    const { stage = 'prod', param, ...options } = readArguments(words);
+    const isDeployed = work === 'deploy';
+    if (isDeployed) await refuseLocalRegion();
+    const region = await regionOf(options.region);
+    if (isDeployed && region === undefined) throw new Error(noRegion);
     const given = [
       ...(stage === 'prod' ? [] : [`--stage=${stage}`]),
-      ...(region === undefined ? [] : [`--region=${region}`]),
+      ...(isDeployed || options.region !== undefined ? [`--region=${region}`] : []),
       ...param.map((one) => `--param=${one}`),
     ];
-    if (work === 'deploy') {
-      await refuseLocalRegion();
-      osls(root, ['deploy', ...given], { shows: true });
-    } else if (given.length > 0 || isPackageStale(root)) osls(root, ['package', ...given]);
-    process.stdout.write(summary(work, stage, given, param));
+    if (isDeployed) osls(root, ['deploy', ...given], { shows: true });
+    else if (given.length > 0 || isPackageStale(root)) osls(root, ['package', ...given]);
+    process.stdout.write(summary(work, stage, given, param, region));
     return 0;
   } catch (error) {
     const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
@@ -73,13 +78,19 @@ async function refuseLocalRegion(): Promise<void> {
 }
 
 interface Packaged {
-  service: { provider: { region: string; stackName: string } };
+  service: { provider: { stackName: string } };
 }
 
-function summary(work: string, stage: string, given: string[], param: string[]): string {
+function summary(
+  work: string,
+  stage: string,
+  given: string[],
+  param: string[],
+  region = 'any region',
+): string {
   const folder = join(root, '.serverless');
   const state = readFileSync(join(folder, 'serverless-state.json'), 'utf8');
-  const { region, stackName } = (JSON.parse(state) as Packaged).service.provider;
+  const { stackName } = (JSON.parse(state) as Packaged).service.provider;
   const zips = functions.flatMap((name) => [
     file(`${name}.zip`, folder),
     `    sha256 ${createHash('sha256')
@@ -91,7 +102,8 @@ function summary(work: string, stage: string, given: string[], param: string[]):
     work === 'deploy'
       ? [
           ...(email === undefined ? [] : [`Confirm the subscription that AWS has mailed to ${email}.`]),
-          `Deploy fleets with infra/fleet.yml and Prefix=${stackName}: docs/deploy.md`,
+          `Deploy fleets with infra/fleet.yml, Prefix=${stackName} and --region ${region}:`,
+          '  docs/fleet.md',
         ]
       : [`Deploy it with: npm run deploy ${['--', ...given].join(' ')}`.replace(/ --$/, '')];
   const done = work === 'deploy' ? 'Deployed' : 'Packaged';

@@ -102,7 +102,7 @@ if (REMOTE !== '1') {
     /** From a copy, since osls empties the .serverless of the folder that it works in. */
     function deployOperator() {
       const directory = mkdtempSync(join(tmpdir(), `${prefix}-`));
-      for (const part of ['build', 'infra', 'serverless.yml'])
+      for (const part of ['build', 'docs', 'infra', 'serverless.yml'])
         cpSync(join(root, part), join(directory, part), { recursive: true });
       symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
       const osls = (verb: string) => {
@@ -123,7 +123,7 @@ if (REMOTE !== '1') {
     async function createFleet() {
       const StackName = `${prefix}-demo`;
       const given = { FleetName: 'demo', Prefix: prefix, VpcId: VPC_ID, SubnetIds: SUBNET_IDS };
-      const values = { ...given, ClientCidrs: '10.0.0.0/8', DeregistrationDelay: '30' };
+      const values = { ...given, ClientCidrs: '10.0.0.0/8', S3EndpointId: 'none', DeregistrationDelay: '30' };
       undo.push([
         'the fleet',
         async () => {

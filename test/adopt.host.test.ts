@@ -136,6 +136,7 @@ test('a farm is taken over, given back and replaced without a lost request', asy
     ...network,
     SubnetIds: 'subnet-a,subnet-c',
     ClientCidrs: '172.31.0.0/24',
+    RouteTableIds: 'rtb-1',
     ProbeUrl: 'https://s3.ap-northeast-1.amazonaws.com',
     LoadBalancerArn: adopted.LoadBalancerArn as string,
     TargetGroupArn,

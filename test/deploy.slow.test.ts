@@ -20,7 +20,7 @@ describe.skipIf(!isThere)('npm run deploy against an emulator (needs moto_server
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'shoal-moto-'));
-    for (const part of ['build', 'infra', 'package.json', 'scripts', 'serverless.yml'])
+    for (const part of ['build', 'docs', 'infra', 'package.json', 'scripts', 'serverless.yml'])
       cpSync(join(root, part), join(folder, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     moto = spawn('moto_server', ['-p', String(port)], { stdio: 'ignore' });

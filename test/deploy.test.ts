@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +24,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'shoal-deploy-'));
   for (const part of ['scripts', 'package.json'])
     cpSync(join(root, part), join(folder, part), { recursive: true });
+  mkdirSync(join(folder, 'node_modules'));
+  for (const scope of ['@aws-sdk', '@smithy', '@aws', '@aws-crypto'])
+    if (existsSync(join(root, 'node_modules', scope)))
+      symlinkSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope));
   const provider = { region: 'eu-west-1', stackName: 'shoal-test' };
   write('.serverless/serverless-state.json', JSON.stringify({ service: { provider } }));
   for (const name of ['admit.zip', 'drain.zip', 'reconcile.zip', 'cloudformation-template-update-stack.json'])
@@ -44,6 +57,23 @@ test('deploys a stage with its settings, and says what to do next', async () => 
   expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
 
+test.each([
+  [{ AWS_REGION: 'eu-west-2', AWS_DEFAULT_REGION: 'eu-west-3' }, 'eu-west-2'],
+  [{ AWS_DEFAULT_REGION: 'eu-west-3' }, 'eu-west-3'],
+  [{ AWS_PROFILE: 'far' }, 'sa-east-1'],
+])('with %j alone it is the region of the AWS CLI', async (environment, region) => {
+  write('config', '[profile far]\nregion = sa-east-1\n');
+  const { stdout } = await run({ ...environment, AWS_CONFIG_FILE: join(folder, 'config') }, 'deploy');
+  expect(calls()).toBe(`deploy --region=${region}\n`);
+  expect(stdout).toContain(`Deployed stage prod for ${region}: `);
+});
+
+test('without any region nothing is deployed', async () => {
+  const { code, stderr } = await run('deploy');
+  expect([code, calls()]).toEqual([1, '']);
+  expect(stderr).toContain('deploy: which region? --region NAME, or AWS_REGION, ');
+});
+
 test('packages anew only what is stale or asked for otherwise', async () => {
   expect((await run('package', '--param', 'log-level=WARN')).stdout).toContain(
     'npm run deploy -- --param=log-level=WARN',
@@ -51,7 +81,7 @@ test('packages anew only what is stale or asked for otherwise', async () => {
   expect(calls()).toBe('package --param=log-level=WARN\n');
   writeFileSync(stampPath(folder), inputsHash(folder));
   const { stdout } = await run('package');
-  expect(stdout).toMatch(/^Packaged stage prod .*\nSettings: all as they are by default\n/);
+  expect(stdout).toMatch(/^Packaged stage prod for any region: .*\nSettings: all as they are by default\n/);
   expect(stdout).not.toContain('osls talks');
   expect(calls()).toBe('');
 });
@@ -87,10 +117,12 @@ test('an option that is none is refused with those that are', async () => {
 
 async function run(...words: (string | Record<string, string>)[]) {
   const [environment, ...args] = typeof words[0] === 'string' ? [{}, ...words] : words;
-  const { AWS_ENDPOINT_URL: _, ...inherited } = process.env;
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_')),
+  );
   const child = spawn(process.execPath, ['scripts/deploy.ts', ...(args as string[])], {
     cwd: folder,
-    env: { ...inherited, ...(environment as Record<string, string>) },
+    env: { ...inherited, AWS_CONFIG_FILE: join(folder, 'none'), ...(environment as Record<string, string>) },
   });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => {

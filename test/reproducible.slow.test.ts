@@ -7,10 +7,9 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const functions = ['admit', 'drain', 'reconcile'];
-const parts = ['functions', 'infra', 'scripts', 'shared', 'package-lock.json', 'package.json'].concat([
-  'serverless.yml',
-  'tsconfig.json',
-]);
+const parts = ['docs', 'functions', 'infra', 'scripts', 'shared', 'package-lock.json', 'package.json'].concat(
+  ['serverless.yml', 'tsconfig.json'],
+);
 const made = [
   ...functions.flatMap((name) =>
     ['index.cjs', 'main.cache', 'main.cjs'].map((file) => `build/${name}/${file}`),

@@ -87,6 +87,7 @@ export async function shoalRegion() {
         VpcId: 'vpc-1',
         SubnetIds: 'subnet-a,subnet-c,subnet-d',
         ClientCidrs: '172.31.0.0/24',
+        RouteTableIds: 'rtb-1',
         ProbeUrl: '',
         MinSize: '0',
         MaxSize: '9',

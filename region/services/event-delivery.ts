@@ -68,14 +68,18 @@ export const isTopic = (targetArn: string): boolean => targetArn.startsWith('arn
 
 /** Without a queue, or with one that doesn't let the rule send to it, the event is lost, as on AWS. */
 function keep(
-  { queues }: EventsOptions,
+  { queues, onLoss }: EventsOptions,
   ruleArn: string,
   target: RuleTarget,
   event: BusEvent,
   { code, message }: AwsError,
   exhausted: Record<string, string> = {},
 ): void {
-  if (!target.deadLetterQueue || !queues.permits(target.deadLetterQueue, invoker, ruleArn)) return;
+  if (!target.deadLetterQueue) return;
+  if (!queues.permits(target.deadLetterQueue, invoker, ruleArn)) {
+    onLoss?.(ruleArn.split('/').at(-1)!);
+    return;
+  }
   queues.send(target.deadLetterQueue, JSON.stringify(event), {
     RULE_ARN: ruleArn,
     TARGET_ARN: target.arn,

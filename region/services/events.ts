@@ -32,6 +32,8 @@ export interface EventsOptions {
   functions: Pick<Functions, 'invokeAsync' | 'permits'>;
   topics: Pick<Topics, 'permits' | 'publish'>;
   queues: Pick<Queues, 'permits' | 'send'>;
+  /** Hears of each event that not even the dead-letter queue of a rule's target took. */
+  onLoss?(ruleName: string): void;
 }
 
 export interface Events {

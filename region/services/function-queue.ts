@@ -9,6 +9,7 @@ interface QueueOptions {
   retryDelaysMs(): readonly number[];
   /** Sends a function's record to a queue, by its ARN. */
   send(queueArn: string, body: string, sender: FunctionDefinition): void;
+  onThrottle?(functionName: string): void;
 }
 
 interface QueuedEvent {
@@ -31,7 +32,7 @@ const throttleBackOffMaxMs = 300_000;
  * with growing waits until the event is too old, and what is given up goes to the on-failure destination.
  */
 export function createFunctionQueue(
-  { clock, retryDelaysMs, send }: QueueOptions,
+  { clock, retryDelaysMs, send, onThrottle }: QueueOptions,
   executor: Executor,
   timers: Timers,
 ): Enqueue {
@@ -44,6 +45,7 @@ export function createFunctionQueue(
       outcome = await executor.run(one, event.payload, event.requestId);
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
+      onThrottle?.(one.definition.name);
       const wait = Math.min(throttleBackOffMs * 2 ** event.throttles, throttleBackOffMaxMs);
       later(one, { ...event, throttles: event.throttles + 1 }, wait);
       return;

@@ -25,6 +25,8 @@ export interface FunctionsOptions {
   retryDelaysMs(): readonly number[];
   /** Sends a function's record to a queue, by its ARN. */
   send(queueArn: string, body: string, sender: FunctionDefinition): void;
+  /** Hears of each asynchronous invocation for which no concurrency was left. */
+  onThrottle?(functionName: string): void;
   /** Whether a function's role lets Lambda do this for it; without it, everything. */
   allows?(one: FunctionDefinition, action: string, resource: string): boolean;
   /** Sees each log line of each function. */

@@ -24,11 +24,13 @@ export interface Queue {
   purgedAt?: number;
   visibilityTimeoutSeconds: number;
   retentionSeconds: number;
+  /** Whoever sends must be allowed to use this key too. */
+  kmsKeyArn: string | undefined;
   messages: Message[];
   policy: Statement[];
 }
 
-export type QueueSettings = Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds'>;
+export type QueueSettings = Pick<Queue, 'visibilityTimeoutSeconds' | 'retentionSeconds' | 'kmsKeyArn'>;
 
 /** SQS as far as dead letters need it: queues that services of the region write to, and people read. */
 export interface Queues {
@@ -43,13 +45,21 @@ export interface Queues {
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
   /** Whether there is the queue, and its policy lets a service send for this source. */
   permits(queueArn: string, service: string, sourceArn: string): boolean;
+  /** The actions that a role which sends has to be allowed, each with its resource (SQS Developer Guide, key management). */
+  needsOf(queueArn: string): [action: string, resource: string][];
   messages(queueArn: string): Pick<Message, 'body' | 'attributes'>[];
 }
 
 /** For so long after a queue was deleted nothing else can have its name. */
 const nameKeptMs = 60_000;
 
-export function createQueues({ clock, newId }: { clock: Clock; newId(): string }): Queues {
+interface QueuesOptions {
+  clock: Clock;
+  newId(): string;
+  onSent?(queueName: string): void;
+}
+
+export function createQueues({ clock, newId, onSent }: QueuesOptions): Queues {
   const queues = new Map<string, Queue>();
   const removedAt = new Map<string, number>();
   const find = (queueArn: string) => {
@@ -75,7 +85,7 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
         const wait = 'You must wait 60 seconds after deleting a queue before you can create another';
         throw new AwsError('QueueDeletedRecently', `${wait} with the same name.`);
       }
-      const defaults = { visibilityTimeoutSeconds: 30, retentionSeconds: 345_600 };
+      const defaults = { visibilityTimeoutSeconds: 30, retentionSeconds: 345_600, kmsKeyArn: undefined };
       const empty = { createdAt: clock.now(), messages: [], policy: [] };
       const queue: Queue = { name, arn: queueArn, url, ...defaults, ...settings, ...empty };
       queues.set(queueArn, queue);
@@ -92,13 +102,23 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
     },
     send(queueArn, body, attributes = {}) {
       const times = { sentAt: clock.now(), visibleAt: 0, receipts: 0 };
-      find(queueArn).messages.push({ body, attributes, id: newId(), ...times });
+      const { name, messages } = find(queueArn);
+      messages.push({ body, attributes, id: newId(), ...times });
+      onSent?.(name);
     },
     permits: (queueArn, service, sourceArn) =>
       allows(queues.get(queueArn)?.policy ?? [], {
         ...{ action: 'sqs:SendMessage', resource: queueArn, principal: service },
         keys: { 'aws:sourcearn': sourceArn, 'aws:sourceaccount': account },
       }),
+    needsOf(queueArn) {
+      const { kmsKeyArn: key } = find(queueArn);
+      const ofKey = ['kms:GenerateDataKey', 'kms:Decrypt'];
+      return [
+        ['sqs:SendMessage', queueArn],
+        ...ofKey.flatMap((it): [string, string][] => (key ? [[it, key]] : [])),
+      ];
+    },
     messages: (queueArn) =>
       withoutExpired(clock, find(queueArn)).messages.map(({ body, attributes }) => ({ body, attributes })),
   };

@@ -12,7 +12,8 @@ export function functionKinds(options: KindsOptions): Record<string, ResourceKin
   const { functions } = options;
   return {
     'AWS::Lambda::Function': kind(
-      'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment Role Code ReservedConcurrentExecutions',
+      // Lambda decrypts the environment by a grant of its own, so the key asks nothing of the role.
+      'FunctionName Description Handler Runtime MemorySize Timeout Architectures Tags Environment KmsKeyArn Role Code ReservedConcurrentExecutions',
       (p, { generatedName }) => {
         const definition = definitionOf(options, p.FunctionName ?? generatedName, p);
         functions.create(definition);

@@ -79,8 +79,13 @@ function policyKind(list: string, setPolicy: (id: string, policy: Statement[]) =
   );
 }
 
-function queueSettings({ VisibilityTimeout, MessageRetentionPeriod }: Properties): Partial<QueueSettings> {
+function queueSettings({
+  VisibilityTimeout,
+  MessageRetentionPeriod,
+  KmsMasterKeyId,
+}: Properties): Partial<QueueSettings> {
   return {
+    kmsKeyArn: KmsMasterKeyId,
     ...(VisibilityTimeout !== undefined && { visibilityTimeoutSeconds: Number(VisibilityTimeout) }),
     ...(MessageRetentionPeriod !== undefined && { retentionSeconds: Number(MessageRetentionPeriod) }),
   };

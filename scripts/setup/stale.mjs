@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 /** What the bundles and the package are made of. */
 const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 'shared'].concat([
+  // The dashboard ends with what to do at each alarm.
+  'docs/operations.md',
   'scripts/budget.ts',
   'scripts/build.ts',
   'scripts/code-cache.ts',

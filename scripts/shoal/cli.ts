@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { defaultPort } from '../../region/state.ts';
 import { plain } from '../../shared/fleet/plain.ts';
+import { regionOf } from '../region-of.ts';
 import { commands } from './commands.ts';
 import { deadLetters } from './dead-letters.ts';
 import { letterQueue } from './letter-queue.ts';
@@ -61,10 +62,10 @@ async function main([name = '', ...words]: string[]): Promise<number> {
     const options = { ...common, ...own };
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true });
     const choice = values as Choice;
-    if (!command) return await deadLetters(letterQueue(placeOf(values)), positionals, choice);
+    if (!command) return await deadLetters(letterQueue(await placeOf(values)), positionals, choice);
     const [fleet, ...others] = positionals;
     if (others.length > 0) throw new Error(`one fleet at a time, not ${positionals.join(' and ')}`);
-    const operator = connect(placeOf(values));
+    const operator = connect(await placeOf(values));
     return await command.run(operator, await choose(operator, fleet), choice);
   } catch (error) {
     process.stderr.write(`shoal ${name}: ${plain((error as Error).message)}\n`);
@@ -72,13 +73,19 @@ async function main([name = '', ...words]: string[]): Promise<number> {
   }
 }
 
-function placeOf({ stage = 'prod', region, local, port }: Partial<Record<keyof typeof common, unknown>>) {
+async function placeOf({
+  stage = 'prod',
+  region,
+  local,
+  port,
+}: Partial<Record<keyof typeof common, unknown>>) {
   const number = Number(port ?? defaultPort);
   if (!Number.isInteger(number) || number < 1 || number > 65535) throw new Error(`${port} is no port`);
   return {
     prefix: stage === 'prod' ? 'shoal' : `shoal-${stage}`,
-    region: region as string | undefined,
-    port: local || port !== undefined ? number : undefined,
+    ...(local || port !== undefined
+      ? { port: number }
+      : { region: await regionOf(region as string | undefined) }),
   };
 }
 

@@ -8,7 +8,7 @@ export function explain(
 ): string {
   const { action, resource } = needed;
   const { name, message, code } = rootOf(error);
-  const where = port === undefined ? (region ?? process.env.AWS_REGION ?? 'this region') : 'the local region';
+  const where = port === undefined ? (region ?? 'this region') : 'the local region';
   if (name === 'ResourceNotFoundException' || name === 'QueueDoesNotExist')
     return `there is no ${action.startsWith('sqs:') ? 'queue' : 'function'} ${resource} in ${where}: --stage and --region say which is meant`;
   if (isDenied(error)) return `not allowed: ${action} on ${resource} is needed (${message})`;

@@ -8,7 +8,7 @@ import { explain, isDenied } from './explain.ts';
 export interface Place {
   /** Of the stage's names: `shoal`, or `shoal-<stage>`. */
   prefix: string;
-  /** The default is the SDK's: AWS_REGION, or the profile's. */
+  /** Undefined where nothing says it: the SDK refuses that. */
   region?: string | undefined;
   /** Port of a local region; undefined for a real account. */
   port?: number | undefined;

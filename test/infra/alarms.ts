@@ -3,21 +3,40 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** An alarm on one metric, as CloudFormation has it. */
-export interface Alarm {
-  AlarmName: string;
-  AlarmDescription: string;
+/** Which values of a metric count, in periods of so many seconds. */
+interface Metric {
   Namespace: string;
   MetricName: string;
   Dimensions: { Name: string; Value: string }[];
-  Statistic: 'Maximum' | 'Sum';
+}
+
+type Statistic = 'Maximum' | 'Minimum' | 'Sum';
+
+interface MetricStat {
+  Metric: Metric;
+  Stat: Statistic;
   Period: number;
+}
+
+/** An alarm as CloudFormation has it: on one metric, or on an expression over several. */
+export interface Alarm extends Partial<Metric> {
+  AlarmName: string;
+  AlarmDescription: string | { 'Fn::Sub': string };
+  Statistic?: Statistic;
+  Period?: number;
+  Metrics?: { Id: string; Expression?: string; MetricStat?: MetricStat }[];
   EvaluationPeriods: number;
-  DatapointsToAlarm: number;
-  ComparisonOperator: 'GreaterThanOrEqualToThreshold' | 'LessThanThreshold';
+  DatapointsToAlarm?: number;
+  ComparisonOperator: keyof typeof breaches;
   Threshold: number;
   TreatMissingData: 'breaching' | 'notBreaching';
 }
+
+const breaches = {
+  GreaterThanOrEqualToThreshold: (value: number, threshold: number) => value >= threshold,
+  GreaterThanThreshold: (value: number, threshold: number) => value > threshold,
+  LessThanThreshold: (value: number, threshold: number) => value < threshold,
+};
 
 /** One value that CloudWatch is given. */
 export interface Datum {
@@ -39,26 +58,65 @@ export function packaged<Properties>(type: string): Map<string, Properties> {
   return new Map(found.map(([id, { Properties }]) => [id, Properties]));
 }
 
+/** What a mail says of an alarm, in this region. */
+export const descriptionOf = ({ AlarmDescription: text }: Pick<Alarm, 'AlarmDescription'>): string =>
+  typeof text === 'string' ? text : text['Fn::Sub'].replaceAll(/\$\{AWS::Region\}/g, 'ap-northeast-1');
+
+/** The metrics that an alarm looks at, by their ids. */
+export function metricsOf(alarm: Alarm): Record<string, MetricStat> {
+  const { Namespace, MetricName, Dimensions = [], Statistic: Stat, Period, Metrics } = alarm;
+  if (Metrics)
+    return Object.fromEntries(
+      Metrics.flatMap((one) => (one.MetricStat ? [[one.Id, one.MetricStat] as const] : [])),
+    );
+  return { one: { Metric: { Namespace, MetricName, Dimensions }, Stat, Period } as MetricStat };
+}
+
 /**
  * Whether an alarm is in the state ALARM at a time: of the periods that end then, so many breach the threshold
  * (CloudWatch User Guide, evaluating an alarm).
  */
 export function isInAlarm(alarm: Alarm, data: Datum[], at: number): boolean {
-  const own = data.filter((it) => isOf(alarm, it));
-  const periodMs = alarm.Period * 1000;
-  const breaches = Array.from({ length: alarm.EvaluationPeriods }, (_, index) => {
+  const metrics = metricsOf(alarm);
+  const periodMs = Object.values(metrics)[0]!.Period * 1000;
+  const expression = alarm.Metrics?.find(({ Expression }) => Expression !== undefined)?.Expression;
+  const breaching = Array.from({ length: alarm.EvaluationPeriods }, (_, index) => {
     const end = at - index * periodMs;
-    const values = own.filter((it) => it.at >= end - periodMs && it.at < end).map(({ value }) => value);
-    if (values.length === 0) return alarm.TreatMissingData === 'breaching';
-    const value = alarm.Statistic === 'Sum' ? values.reduce((sum, one) => sum + one, 0) : Math.max(...values);
-    return alarm.ComparisonOperator === 'LessThanThreshold'
-      ? value < alarm.Threshold
-      : value >= alarm.Threshold;
+    const values = Object.fromEntries(
+      Object.entries(metrics).map(([id, metric]) => [id, valueAt(metric, data, end)]),
+    );
+    const value = expression === undefined ? values.one : calculated(expression, values);
+    if (value === undefined) return alarm.TreatMissingData === 'breaching';
+    return breaches[alarm.ComparisonOperator](value, alarm.Threshold);
   });
-  return breaches.filter(Boolean).length >= alarm.DatapointsToAlarm;
+  return breaching.filter(Boolean).length >= (alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods);
 }
 
-function isOf({ Namespace, MetricName, Dimensions }: Alarm, { namespace, name, dimensions }: Datum): boolean {
+/** Of the period that ends then; undefined where nothing was measured. */
+function valueAt({ Metric, Stat, Period }: MetricStat, data: Datum[], end: number): number | undefined {
+  const values = data
+    .filter((it) => it.at >= end - Period * 1000 && it.at < end && isOf(Metric, it))
+    .map(({ value }) => value);
+  if (values.length === 0) return undefined;
+  return Stat === 'Sum' ? sum(values) : Math[Stat === 'Maximum' ? 'max' : 'min'](...values);
+}
+
+/** As metric math has it: a sum over all leaves out what is missing, and all else is missing with one of its parts. */
+function calculated(expression: string, values: Record<string, number | undefined>): number | undefined {
+  const there = Object.values(values).filter((value) => value !== undefined);
+  if (expression === 'SUM(METRICS())') return there.length === 0 ? undefined : sum(there);
+  const [, left = '', right = '', then = ''] = /^IF\((\w+) > (\w+), (\w+), 0\)$/.exec(expression) ?? [];
+  if (left === '') throw new Error(`${expression} is not known here`);
+  if (there.length < Object.keys(values).length) return undefined;
+  return values[left]! > values[right]! ? values[then] : 0;
+}
+
+const sum = (values: number[]): number => values.reduce((total, one) => total + one, 0);
+
+function isOf(
+  { Namespace, MetricName, Dimensions }: Metric,
+  { namespace, name, dimensions }: Datum,
+): boolean {
   return (
     namespace === Namespace &&
     name === MetricName &&

@@ -19,6 +19,7 @@ const needed = {
   VpcId: 'vpc-1',
   SubnetIds: 'subnet-a,subnet-c',
   ClientCidrs: '172.31.0.0/24',
+  S3EndpointId: 'none',
 };
 
 /** A region in which templates of infra/ are deployed, without an operator: no instance gets into service. */

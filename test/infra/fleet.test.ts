@@ -53,7 +53,7 @@ describe('an instance', () => {
   });
 
   test('waits for its endpoints and its listener', () => {
-    const stack = region.deployFleet({ RouteTableIds: 'rtb-1' });
+    const stack = region.deployFleet({ RouteTableIds: 'rtb-1', S3EndpointId: '' });
     const before = stack.names.slice(0, stack.names.indexOf('Group'));
     expect(before).toEqual(expect.arrayContaining(['Ssm', 'SsmMessages', 'S3', 'Listener']));
   });
@@ -103,7 +103,8 @@ describe('the network', () => {
   test('lets in the given networks and nobody else', () => {
     const stack = region.deployFleet({ SecurityGroupCidrs: '10.20.0.0/16,10.30.0.0/16' });
     const entries = stack.resource('ClientNetworks').properties.Entries;
-    expect(entries).toEqual([{ Cidr: '10.20.0.0/16' }, { Cidr: '10.30.0.0/16' }]);
+    const networks = ['172.31.0.0/24', '10.20.0.0/16', '10.30.0.0/16'];
+    expect(entries).toEqual(networks.map((Cidr) => ({ Cidr })));
     const [ingress, ...others] = stack.resource('BalancerSecurityGroup').properties.SecurityGroupIngress;
     const SourcePrefixListId = stack.resource('ClientNetworks').id;
     expect(ingress).toEqual({ IpProtocol: 'tcp', FromPort: '3128', ToPort: '3128', SourcePrefixListId });
@@ -115,6 +116,13 @@ describe('the network', () => {
     ]);
   });
 
+  test.each([1, 6, 7])('of %i given networks forgets none', (count) => {
+    const ClientCidrs = Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`).join(',');
+    const { properties } = region.deployFleet({ ClientCidrs }).resource('ClientNetworks');
+    expect(properties.Entries.map(({ Cidr }: { Cidr: string }) => Cidr).join(',')).toBe(ClientCidrs);
+    expect(properties.Entries.length <= properties.MaxEntries).toBe(count <= 6);
+  });
+
   test('makes the endpoints that the VPC lacks', () => {
     const services = (options: Record<string, string>, FleetName: string) => {
       const stack = region.deploy(FleetName, 'fleet.yml', { ...region.needed, FleetName, ...options });
@@ -123,7 +131,8 @@ describe('the network', () => {
     };
     expect(services({}, 'a')).toEqual(['ssm', 'ssmmessages']);
     const all = ['dynamodb', 'logs', 's3', 'ssm', 'ssmmessages'];
-    expect(services({ RouteTableIds: 'rtb-1', AccessLog: 'yes' }, 'b')).toEqual(all);
+    const s3 = { RouteTableIds: 'rtb-1', S3EndpointId: '' };
+    expect(services({ ...s3, AccessLog: 'yes' }, 'b')).toEqual(all);
     const own = { SsmEndpointId: 'vpce-1', SsmMessagesEndpointId: 'none', S3EndpointId: 'vpce-2' };
     expect(services({ ...own, RouteTableIds: 'rtb-1' }, 'c')).toEqual(['dynamodb']);
   });
@@ -136,7 +145,7 @@ describe('the network', () => {
     ],
     ['any', undefined],
   ])('lets S3 be reached in accounts: %s', (ReachableAccounts, condition) => {
-    const stack = region.deployFleet({ RouteTableIds: 'rtb-1', ReachableAccounts });
+    const stack = region.deployFleet({ RouteTableIds: 'rtb-1', S3EndpointId: '', ReachableAccounts });
     const [packages, clients] = stack.resource('S3').properties.PolicyDocument.Statement;
     expect(packages).toMatchObject({
       Action: 's3:GetObject',
@@ -180,12 +189,28 @@ describe('alarms', () => {
       'shoal/osaka-refused-clients',
       'shoal/osaka-healthy-targets',
     ]);
-    for (const { properties } of alarms) {
-      const [, anchor] = /^[A-Z].*\. Do: .*\. Runbook: docs\/operations\.md#([a-z-]+)$/.exec(
-        String(properties.AlarmDescription),
+    const said = alarms.map(({ properties }) => String(properties.AlarmDescription).split(' Do: ')[1]);
+    const dashboard =
+      'https://console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#dashboards/dashboard/shoal';
+    const log = stack.output('LogGroup');
+    expect(said).toEqual([
+      `aws logs tail ${log} --filter-pattern TCP_DENIED, and add the network or stop the client. Runbook: ${dashboard}`,
+      `npm run shoal -- status osaka, and mend what it names. Runbook: ${dashboard}`,
+    ]);
+  });
+
+  test('lead to a page of your own, and name the stage', () => {
+    const own = {
+      Prefix: 'shoal-test',
+      HealthyTargetsWanted: '1',
+      RunbookBaseUrl: 'https://wiki.example.com/shoal',
+    };
+    const [alarm] = region.deployFleet(own).ofType('CloudWatch::Alarm');
+    const [, anchor] =
+      /Do: npm run shoal -- status tokyo --stage test, .* Runbook: https:\/\/wiki\.example\.com\/shoal#([a-z-]+)$/.exec(
+        String(alarm?.properties.AlarmDescription),
       )!;
-      expect(anchors).toContain(anchor);
-    }
+    expect(anchors).toContain(anchor);
   });
 });
 
@@ -198,8 +223,16 @@ describe('wrong combinations are refused', () => {
     [{ LoadBalancerSecurityGroupId: 'sg-1' }, 'Give its LoadBalancerArn too'],
     [{ RefusedClientsMax: '5' }, 'Set AccessLog to yes'],
     [{ InstanceType: 'g5.xlarge' }, 'Parameter InstanceType: must match'],
+    [{ SubnetIds: 'subnet-a' }, 'Parameter SubnetIds: must match'],
+    [{ S3EndpointId: '' }, 'Give RouteTableIds, the VPC.s own S3EndpointId'],
+    [{ OnDemandPercentage: '50', DeregistrationDelay: '119' }, 'Set DeregistrationDelay to 120 or more'],
   ])('%j', (options, message) => {
     expect(() => region.deployFleet(options)).toThrow(new RegExp(message, 'i'));
+  });
+
+  test('and right ones are not', () => {
+    region.deployFleet({ OnDemandPercentage: '50', DeregistrationDelay: '120' });
+    region.deploy('other', 'fleet.yml', { ...region.needed, FleetName: 'osaka', DeregistrationDelay: '20' });
   });
 });
 

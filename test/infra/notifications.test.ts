@@ -25,7 +25,7 @@ const alarm = (alarmName: string, previous: string, value: string) => ({
     alarmName,
     state: { value, reason: 'Threshold Crossed' },
     previousState: { value: previous },
-    configuration: { description: 'It happened. Do: look. Runbook: docs/operations.md#no-sweep' },
+    configuration: { description: 'It happened. Do: look. Runbook: https://wiki/shoal#no-sweep' },
   },
 });
 
@@ -43,7 +43,7 @@ test.each([
   ['shoal/no-sweep', 'ALARM', 'OK'],
 ])('the alarm %s that goes from %s to %s is one line', (name, from, to) => {
   expect(told(alarm(name, from, to))).toEqual([
-    `"${to} ${name}: It happened. Do: look. Runbook: docs/operations.md#no-sweep"`,
+    `"${to} ${name}: It happened. Do: look. Runbook: https://wiki/shoal#no-sweep"`,
   ]);
 });
 

@@ -16,7 +16,7 @@ test('what is not given has its default', async () => {
     'log-retention-days': 90,
     'notification-email': '',
     'permissions-boundary-arn': '',
-    'runbook-base-url': 'docs/operations.md',
+    'runbook-base-url': '',
   });
 });
 

@@ -18,7 +18,7 @@ import {
   runs,
   world,
 } from '../decisions/worlds.ts';
-import { type Alarm, packaged } from './alarms.ts';
+import { type Alarm, descriptionOf, metricsOf, packaged } from './alarms.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -27,15 +27,19 @@ const series = new Set(emitted().map(({ name, dimensions }) => seriesOf(name, Ob
 
 /** What AWS itself has a metric for, with the dimension that names the thing. */
 const ofAws: Record<string, string> = {
+  'AWS/Events InvocationsFailedToBeSentToDlq': 'RuleName',
+  'AWS/Lambda DestinationDeliveryFailures': 'FunctionName',
   'AWS/Lambda Errors': 'FunctionName',
   'AWS/Lambda Throttles': 'FunctionName',
   'AWS/SQS ApproximateNumberOfMessagesVisible': 'QueueName',
+  'AWS/SQS NumberOfMessagesSent': 'QueueName',
 };
 const things = new Map([
   [
     'FunctionName',
     [...packaged<{ FunctionName: string }>('AWS::Lambda::Function').values()].map((it) => it.FunctionName),
   ],
+  ['RuleName', [...packaged<{ Name: string }>('AWS::Events::Rule').values()].map((it) => it.Name)],
   ['QueueName', [...packaged<{ QueueName: string }>('AWS::SQS::Queue').values()].map((it) => it.QueueName)],
 ]);
 
@@ -49,10 +53,26 @@ test('every metric of the operator is among those that are compared here', () =>
 });
 
 describe('alarms', () => {
-  test.each(alarms)('$AlarmName watches what is there', ({ Namespace, MetricName, Dimensions }) => {
-    const [dimension, ...others] = Dimensions;
-    expect(others).toEqual([]);
-    expect(isThere(Namespace, MetricName, [dimension!.Name], dimension!.Value)).toBe(true);
+  test.each(alarms)('$AlarmName watches what is there', (alarm) => {
+    const metrics = Object.values(metricsOf(alarm));
+    const wrong = metrics.filter(({ Metric: { Namespace, MetricName, Dimensions } }) => {
+      const [dimension, ...others] = Dimensions;
+      return others.length > 0 || !isThere(Namespace, MetricName, [dimension!.Name], dimension!.Value);
+    });
+    expect(wrong).toEqual([]);
+    // CloudWatch takes no more metrics in one alarm.
+    expect(metrics.length).toBeLessThanOrEqual(10);
+  });
+
+  test.each([
+    ['FunctionName', 'DestinationDeliveryFailures'],
+    ['RuleName', 'InvocationsFailedToBeSentToDlq'],
+  ])('know of every %s by which an event could be lost', (dimension, name) => {
+    const watched = alarms
+      .flatMap((alarm) => Object.values(metricsOf(alarm)))
+      .filter(({ Metric }) => Metric.MetricName === name)
+      .map(({ Metric }) => Metric.Dimensions[0]!.Value);
+    expect(watched.toSorted()).toEqual(things.get(dimension)?.toSorted());
   });
 
   test('of the operator and of fleets begin with the prefix and a slash, which the rule looks for', () => {
@@ -66,36 +86,55 @@ describe('alarms', () => {
     });
   });
 
-  test('say what happened, what to do and where the rest stands', () => {
-    const anchors = [...text('docs/operations.md').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\w -]/g, '')
-        .replaceAll(' ', '-'),
-    );
-    const descriptions = [
-      ...alarms.map((it) => it.AlarmDescription),
-      ...ofFleets().map((it) => it.description),
+  test('say what happened, the command to run next, and where the rest stands', () => {
+    const told = [
+      ...alarms.map((it) => ({ name: it.AlarmName, description: descriptionOf(it) })),
+      ...ofFleets(),
     ];
-    const wrong = descriptions.filter((description) => {
-      const [, anchor = ''] =
-        /^\S.+\. Do: \S.+\. Runbook: docs\/operations\.md#([\w-]+)$/.exec(description) ?? [];
-      return !anchors.includes(anchor) || description.length > 300;
+    const command = /^(npm run shoal -- (status|dead-letters)|aws (logs|cloudformation|lambda) [a-z-]+)\b/;
+    const wrong = told.filter(({ description }) => {
+      const [, says = '', next = '', link = ''] =
+        /^(\S.+\.) Do: (\S.+\.) Runbook: (\S+)$/.exec(description) ?? [];
+      return says.length + next.length > 300 || !command.test(next) || !/^(https:|\$\{runbook\}$)/.test(link);
     });
     expect(wrong).toEqual([]);
   });
+
+  test('lead to the dashboard, which ends with a section for each', () => {
+    const link =
+      'https://console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1#dashboards/dashboard/shoal';
+    expect(alarms.map(descriptionOf).filter((text) => !text.endsWith(` Runbook: ${link}`))).toEqual([]);
+    expect([...packaged<{ DashboardName: string }>('AWS::CloudWatch::Dashboard').values()]).toMatchObject([
+      { DashboardName: 'shoal' },
+    ]);
+    const runbook = widgets().at(-1)?.properties.markdown ?? '';
+    const names = alarms.map(({ AlarmName }) =>
+      AlarmName.replace(/^shoal\//, '').replace(/^throttles-.*/, 'throttles'),
+    );
+    const missing = [...names, 'healthy-targets', 'refused-requests'].filter(
+      (name) => !runbook.includes(`### ${name}\n`) && !runbook.includes(`\`${name}\``),
+    );
+    expect(missing).toEqual([]);
+    expect(runbook).not.toMatch(/\]\(|\$\{/);
+  });
 });
 
-test('each chart of the dashboard shows what is there', () => {
+interface Widget {
+  type: string;
+  properties: { title: string; markdown?: string; metrics: [string | { expression: string }, ...string[]][] };
+}
+
+function widgets(): Widget[] {
   const [dashboard] = packaged<{ DashboardBody: { 'Fn::Sub': string } }>(
     'AWS::CloudWatch::Dashboard',
   ).values();
-  const { widgets } = JSON.parse(dashboard!.DashboardBody['Fn::Sub']) as {
-    widgets: { properties: { title: string; metrics: [string | { expression: string }, ...string[]][] } }[];
-  };
-  const lines = widgets.flatMap(({ properties: { title, metrics } }) =>
-    metrics.map((line) => ({ title, line })),
-  );
+  return JSON.parse(dashboard!.DashboardBody['Fn::Sub']).widgets;
+}
+
+test('each chart of the dashboard shows what is there', () => {
+  const lines = widgets()
+    .filter(({ type }) => type === 'metric')
+    .flatMap(({ properties: { title, metrics } }) => metrics.map((line) => ({ title, line })));
   expect(lines.length).toBeGreaterThan(20);
   const wrong = lines.filter(({ line: [first, name = '', dimension = '', value = ''] }) => {
     if (typeof first === 'string') return !isThere(first, name, [dimension], value);
@@ -130,7 +169,8 @@ function seriesOf(name: string, dimensions: string[]): string {
 function ofFleets(): { name: string; description: string }[] {
   const files = readdirSync(join(root, 'infra')).filter((file) => /^(fleet|adopt).*\.yml$/.test(file));
   const resources = files.flatMap((file) => Object.values(readTemplate(text(`infra/${file}`)).Resources));
-  const plain = (value: unknown) => String((value as { 'Fn::Sub'?: string })['Fn::Sub'] ?? value);
+  const plain = (value: unknown) =>
+    String([(value as { 'Fn::Sub'?: string | string[] })['Fn::Sub'] ?? value].flat()[0]);
   return resources
     .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
     .map(({ Properties = {} }) => ({

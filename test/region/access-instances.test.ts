@@ -71,6 +71,7 @@ describe('the instances of a fleet', () => {
     const fleet = readTemplate(readFileSync('infra/fleet.yml', 'utf8'));
     bed.stacks.deploy('demo', fleet, {
       ...{ FleetName: 'demo', VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c', ClientCidrs: '10.0.0.0/8' },
+      RouteTableIds: 'rtb-1',
       ...{
         MinSize: '0',
         MaxSize: '2',

@@ -100,10 +100,16 @@ describe('what a function does', () => {
   }
 });
 
-describe('what Lambda does for a function', () => {
+const KmsKeyArn = 'arn:aws:kms:ap-northeast-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+const ofKey = ['kms:Decrypt', 'kms:GenerateDataKey'];
+
+describe.each([
+  ['', {}, doneByLambda],
+  [', with a key', { KmsKeyArn }, [...doneByLambda, ...ofKey]],
+])('what Lambda does for a function%s', (_, parameters, byLambda) => {
   let region: Virtual;
   beforeEach(async () => {
-    region = await virtualRegion({ capacity: 0, denials: true });
+    region = await virtualRegion({ capacity: 0, denials: true, parameters });
     // Every invocation fails, and so becomes a dead letter.
     region.world.wire.fault = ({ operation }) =>
       operation === 'DescribeAutoScalingGroups' ? region.denied : undefined;
@@ -122,12 +128,16 @@ describe('what Lambda does for a function', () => {
       invoke(name);
       await region.until('it is a dead letter', () => done(name).letters > before.letters);
       expect(done(name).lines).toBeGreaterThan(before.lines);
-      expect(doneByLambda.filter((action) => unused(role(region, name)).includes(action))).toEqual([]);
+      const left = unused(role(region, name));
+      expect([...byLambda, KmsKeyArn].filter((text) => left.includes(text))).toEqual([]);
     }
     expect(world.access.denials).toEqual([]);
   });
 
-  test.each(actions.filter(([, action]) => doneByLambda.includes(action)))(
+  // All else that a key doesn't change was taken away without one.
+  const ofThis = byLambda.filter((action) => !('KmsKeyArn' in parameters) || ofKey.includes(action));
+
+  test.each(functionNames.flatMap((name) => ofThis.map((action): [FunctionName, string] => [name, action])))(
     'of %s is denied without %s',
     async (name, action) => {
       takeAway(role(region, name), action);

@@ -194,6 +194,7 @@ test('a fleet of a removed one’s name needs the old state deleted first', asyn
   await region.until('the stack is gone', () => stack('demo') === undefined);
   applications.stacks.deploy('again', read('infra/fleet.yml'), {
     ...{ FleetName: 'demo', VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c', ClientCidrs: '172.31.0.0/24' },
+    RouteTableIds: 'rtb-1',
     ...{ MinSize: '0', MaxSize: '3', DesiredCapacity: '1' },
   });
   await region.until('its launch is held', () =>

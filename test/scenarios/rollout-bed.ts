@@ -90,6 +90,7 @@ async function extend(region: Virtual) {
         VpcId: 'vpc-1',
         SubnetIds: 'subnet-a,subnet-c,subnet-d',
         ClientCidrs: '172.31.0.0/24',
+        RouteTableIds: 'rtb-1',
         MinSize: '0',
         MaxSize: '20',
         DesiredCapacity: String(DesiredCapacity),

@@ -60,6 +60,7 @@ function deployFleets() {
       VpcId: 'vpc-1',
       SubnetIds: 'subnet-a,subnet-c,subnet-d',
       ClientCidrs: '172.31.0.0/24',
+      RouteTableIds: 'rtb-1',
       MinSize: '0',
       MaxSize: '100',
       DesiredCapacity: '0',

@@ -16,7 +16,7 @@ let region: Virtual;
 /** Both of them have a fleet of the same name. */
 beforeAll(() => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-stages-'));
-  for (const part of ['build', 'infra', 'serverless.yml'])
+  for (const part of ['build', 'docs', 'infra', 'serverless.yml'])
     cpSync(join(root, part), join(folder, part), { recursive: true });
   osls(folder, ['package', '--stage', 'test']);
   operator = readTemplate(
@@ -33,6 +33,7 @@ beforeEach(async () => {
     ...{ FleetName: 'demo', Prefix: 'shoal-test', VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c' },
     ...{
       ClientCidrs: '10.9.0.0/16',
+      RouteTableIds: 'rtb-1',
       MinSize: '0',
       MaxSize: '9',
       DesiredCapacity: '2',

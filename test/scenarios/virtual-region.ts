@@ -38,6 +38,9 @@ export interface VirtualOptions {
   concurrency?: number;
   /** Where denied calls are what the scenario is about. */
   denials?: boolean;
+  /** Further parameters of the operator's stack. */
+  parameters?: Record<string, string>;
+  onMetric?: ApplicationOptions['onMetric'];
   /** A package whose very bundles are run, in place of the sources. */
   packaged?: Packaged;
   /** Whether an event reaches its rules; every one does by default. */
@@ -115,15 +118,17 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     endpoint: 'http://region',
     unpack: packaged?.unpack ?? (() => ({ directory: '/', size: 1, sha256: '' })),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+    ...(options.onMetric && { onMetric: options.onMetric }),
   });
   const times = options.pace === 'real' ? {} : operatorParameters.fast;
   const operator = packaged?.operator ?? read('.serverless/cloudformation-template-update-stack.json');
-  applications.stacks.deploy('shoal', readTemplate(operator), times);
+  applications.stacks.deploy('shoal', readTemplate(operator), { ...times, ...options.parameters });
   applications.stacks.deploy('demo', readTemplate(packaged?.fleet ?? read('infra/fleet.yml')), {
     FleetName: 'demo',
     VpcId: 'vpc-1',
     SubnetIds: 'subnet-a,subnet-c,subnet-d',
     ClientCidrs: options.cidrs ?? '172.31.0.0/24',
+    RouteTableIds: 'rtb-1',
     ProbeUrl: 'https://s3.ap-northeast-1.amazonaws.com',
     MinSize: '0',
     MaxSize: '1000',
