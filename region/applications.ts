@@ -62,6 +62,7 @@ export function addApplications(world: World, options: ApplicationOptions): Appl
   const stacks = createStacks({
     clock,
     ids,
+    pace,
     kinds: resourceKinds({ world, functions, events, queues, topics, ...options }),
   });
   world.onEvent(events.deliver);

@@ -16,6 +16,7 @@ export interface TemplateResource {
   Type: string;
   Condition?: string;
   DependsOn?: string | string[];
+  DeletionPolicy?: string;
   Properties?: Record<string, unknown>;
 }
 
@@ -40,7 +41,7 @@ const SECTIONS = ['AWSTemplateFormatVersion', 'Description', 'Metadata', 'Parame
   'Outputs',
 ]);
 const RESOURCE_ATTRIBUTES = ['Type', 'Properties', 'Condition', 'DependsOn', 'Metadata'].concat(
-  ['DeletionPolicy', 'UpdateReplacePolicy', 'UpdatePolicy'], // Recorded: the region replaces no resource.
+  ['DeletionPolicy', 'UpdateReplacePolicy', 'UpdatePolicy'], // The last two are recorded alone.
 );
 
 /**
@@ -144,10 +145,9 @@ export function creationOrder(template: Template, conditions: Record<string, boo
     if (order.includes(name)) return;
     if (path.includes(name)) throw new TemplateError(`Circular dependency: ${[...path, name].join(' → ')}`);
     const resource = resources.get(name)!;
-    const explicit = [resource.DependsOn ?? []].flat();
-    const stray = explicit.find((other) => !(other in template.Resources));
+    const stray = dependsOn(resource).find((other) => !(other in template.Resources));
     if (stray) throw new TemplateError(`Resource ${name}: DependsOn ${stray}, which is not in the template`);
-    for (const other of [...explicit, ...referencesOf(resource.Properties)]) {
+    for (const other of dependenciesOf(template, name)) {
       if (resources.has(other)) visit(other, [...path, name]);
     }
     order.push(name);
@@ -155,6 +155,14 @@ export function creationOrder(template: Template, conditions: Record<string, boo
   for (const name of resources.keys()) visit(name, []);
   return order;
 }
+
+/** All that a resource refers to, other resources among it, by `DependsOn` or in its properties. */
+export function dependenciesOf(template: Template, name: string): string[] {
+  const resource = template.Resources[name];
+  return resource ? [...dependsOn(resource), ...referencesOf(resource.Properties)] : [];
+}
+
+const dependsOn = ({ DependsOn = [] }: TemplateResource): string[] => [DependsOn].flat();
 
 /** The outputs whose condition holds, with the name each is exported under. */
 export function evaluateOutputs(template: Template, scope: Scope) {

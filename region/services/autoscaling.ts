@@ -19,6 +19,8 @@ export interface AutoScaling {
   putWarmPool(input: Partial<model.PutWarmPoolType>): void;
   /** Scales in to nothing first, through the terminate hooks, then removes the group. */
   deleteGroup(name: string): void;
+  /** Its instances leave through the terminate hooks; safe twice. */
+  deleteWarmPool(name: string): void;
   group(name: string): Group | undefined;
   /** Rebalances a group's zones as Auto Scaling does by itself: launches one, then terminates another. */
   rebalance(name: string): void;
@@ -47,6 +49,12 @@ export function createAutoScaling(context: Context): AutoScaling {
     group: (name) => groups.all.get(name),
     putWarmPool: (input) => putWarmPool(groups, input),
     rebalance: (name) => groups.rebalance(groups.find(name)),
+    deleteWarmPool(name) {
+      const group = groups.all.get(name);
+      if (!group?.pool) return;
+      group.pool.deleting = true;
+      groups.balanceSoon(group);
+    },
     deleteGroup(name) {
       const group = groups.all.get(name);
       if (!group) return;

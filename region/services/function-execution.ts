@@ -31,6 +31,8 @@ export interface LambdaFunction {
   /** Warm environments, the one used last at the end. */
   idle: Environment[];
   running: number;
+  /** What runs goes on, and nothing else is started. */
+  removed: boolean;
   /** By session token: each kills one of the environments that run an invocation. */
   kills: Map<string, () => void>;
 }
@@ -106,8 +108,9 @@ export function createExecutor(
       log.write(`START RequestId: ${requestId} Version: $LATEST`);
       outcome = await invokeWithin(timers, clock, { one, sandbox, token, payload, requestId, log });
       active.delete(sandbox);
-      // One of what the function was before it was changed serves no other event.
-      if (closed || outcome.error?.fatal || definition !== one.definition) await sandbox.stop();
+      // One of what the function was before it was changed or removed serves no other event.
+      if (closed || outcome.error?.fatal || one.removed || definition !== one.definition)
+        await sandbox.stop();
       else park(one, { sandbox, token, log });
     } catch (thrown) {
       const error = functionError(thrown); // The handler's module threw while it was loaded.

@@ -36,6 +36,7 @@ export function createFunctionQueue(
   timers: Timers,
 ): Enqueue {
   const attempt = async (one: LambdaFunction, event: QueuedEvent): Promise<void> => {
+    if (one.removed) return; // Its queue went with it.
     const ageMaxMs = one.async.maximumEventAgeSeconds * 1000;
     if (clock.now() - event.acceptedAt > ageMaxMs) return giveUp(one, event, 'EventAgeExceeded');
     let outcome: Outcome;
@@ -60,7 +61,7 @@ export function createFunctionQueue(
   };
 
   const giveUp = (one: LambdaFunction, event: QueuedEvent, condition: string, outcome?: Outcome): void => {
-    if (!one.async.onFailure) return;
+    if (!one.async.onFailure || one.removed) return;
     const record = {
       version: '1.0',
       timestamp: new Date(clock.now()).toISOString(),

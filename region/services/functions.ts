@@ -65,7 +65,7 @@ interface InvokeInput {
 const synchronousBytesMax = 6 * 1024 * 1024;
 const asynchronousBytesMax = 1024 * 1024;
 const pageMax = 50;
-const fresh = () => ({ idle: [], running: 0, kills: new Map<string, () => void>() });
+const fresh = () => ({ idle: [], running: 0, removed: false, kills: new Map<string, () => void>() });
 export const asyncDefaults: AsyncConfig = { maximumRetryAttempts: 2, maximumEventAgeSeconds: 21_600 };
 const functionName =
   /^(?:arn:aws:lambda:[\w-]+:)?(?:(?:\d{12}:)?function:|\d{12}:)?([\w-]{1,64})(?::\$LATEST)?$/;
@@ -142,7 +142,9 @@ export function createFunctions(options: FunctionsOptions): Functions {
       stopIdle(one);
     },
     remove(name) {
-      stopIdle(find(name));
+      const one = find(name);
+      one.removed = true;
+      stopIdle(one);
       functions.delete(name);
     },
     configureAsync(name, config) {

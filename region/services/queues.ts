@@ -41,13 +41,17 @@ export interface Queues {
   setPolicy(url: string, policy: Statement[]): void;
   /** Throws QueueDoesNotExist. */
   send(queueArn: string, body: string, attributes?: Record<string, string>): void;
-  /** Whether the queue's policy lets a service send for this source. */
+  /** Whether there is the queue, and its policy lets a service send for this source. */
   permits(queueArn: string, service: string, sourceArn: string): boolean;
   messages(queueArn: string): Pick<Message, 'body' | 'attributes'>[];
 }
 
+/** For so long after a queue was deleted nothing else can have its name. */
+const nameKeptMs = 60_000;
+
 export function createQueues({ clock, newId }: { clock: Clock; newId(): string }): Queues {
   const queues = new Map<string, Queue>();
+  const removedAt = new Map<string, number>();
   const find = (queueArn: string) => {
     const queue = queues.get(queueArn);
     if (queue) return queue;
@@ -67,6 +71,10 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       const url = `https://sqs.${region}.amazonaws.com/${account}/${name}`;
       if (queues.has(queueArn))
         throw new AwsError('QueueAlreadyExists', `A queue named ${name} already exists`);
+      if (clock.now() - (removedAt.get(queueArn) ?? -Infinity) < nameKeptMs) {
+        const wait = 'You must wait 60 seconds after deleting a queue before you can create another';
+        throw new AwsError('QueueDeletedRecently', `${wait} with the same name.`);
+      }
       const defaults = { visibilityTimeoutSeconds: 30, retentionSeconds: 345_600 };
       const empty = { createdAt: clock.now(), messages: [], policy: [] };
       const queue: Queue = { name, arn: queueArn, url, ...defaults, ...settings, ...empty };
@@ -74,7 +82,11 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       return queue;
     },
     change: (url, settings) => void Object.assign(byUrl(url), settings),
-    remove: (url) => void queues.delete(byUrl(url).arn),
+    remove(url) {
+      const { arn: queueArn } = byUrl(url);
+      queues.delete(queueArn);
+      removedAt.set(queueArn, clock.now());
+    },
     setPolicy(url, policy) {
       byUrl(url).policy = policy;
     },
@@ -83,7 +95,7 @@ export function createQueues({ clock, newId }: { clock: Clock; newId(): string }
       find(queueArn).messages.push({ body, attributes, id: newId(), ...times });
     },
     permits: (queueArn, service, sourceArn) =>
-      allows(find(queueArn).policy, {
+      allows(queues.get(queueArn)?.policy ?? [], {
         ...{ action: 'sqs:SendMessage', resource: queueArn, principal: service },
         keys: { 'aws:sourcearn': sourceArn, 'aws:sourceaccount': account },
       }),

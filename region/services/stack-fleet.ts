@@ -46,6 +46,11 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
         });
         return { id: name };
       },
+      {
+        fixed: true,
+        remove: autoscaling.deleteGroup,
+        isGone: (name) => autoscaling.group(name) === undefined,
+      },
     ),
     'AWS::AutoScaling::WarmPool': kind(
       'AutoScalingGroupName MinSize MaxGroupPreparedCapacity PoolState InstanceReusePolicy',
@@ -58,6 +63,11 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
           }),
         });
         return { id: p.AutoScalingGroupName };
+      },
+      {
+        fixed: true,
+        remove: autoscaling.deleteWarmPool,
+        isGone: (name) => autoscaling.group(name)?.pool === undefined,
       },
     ),
     'AWS::ElasticLoadBalancingV2::LoadBalancer': kind(
@@ -80,6 +90,7 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
           CanonicalHostedZoneID: canonicalHostedZoneId,
         };
       },
+      { fixed: true, remove: targets.delete },
     ),
     'AWS::ElasticLoadBalancingV2::TargetGroup': kind(
       'Name TargetType Protocol Port VpcId HealthCheckProtocol HealthCheckPort HealthCheckIntervalSeconds HealthCheckTimeoutSeconds HealthyThresholdCount UnhealthyThresholdCount TargetGroupAttributes Tags',
@@ -114,6 +125,7 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
           TargetGroupFullName: arn.split(':').at(-1),
         };
       },
+      { fixed: true, remove: targets.delete },
     ),
     'AWS::ElasticLoadBalancingV2::Listener': kind(
       'LoadBalancerArn Protocol Port DefaultActions ListenerAttributes',
@@ -137,6 +149,7 @@ export function fleetKinds({ autoscaling, targets }: World): Record<string, Reso
         });
         return { id: arn, ListenerArn: arn };
       },
+      { fixed: true, remove: targets.delete },
     ),
   };
 }

@@ -23,12 +23,12 @@ export type Properties = Record<string, any>;
 /**
  * A resource type that takes these properties (their names, with spaces between) and no others, or any if
  * none are named, since they are only recorded. `create` answers the physical id, and beside it what Fn::GetAtt can
- * ask for; `later` says what becomes of it in an update of its stack.
+ * ask for; `later` says what becomes of it in an update of its stack and at its end.
  */
 export function kind(
   properties: string | undefined,
   create: (properties: Properties, request: ResourceRequest) => { id: string; [attribute: string]: unknown },
-  later: {
+  later: Pick<ResourceKind, 'fixed' | 'isGone'> & {
     update?(id: string, properties: Properties): void;
     remove?(id: string, properties: Properties): void;
   } = {},

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as model from '@aws-sdk/client-cloudformation';
-import { page } from '../pages.ts';
+import type { Pace } from '../pace.ts';
 import type { Clock } from '../ports.ts';
-import { AwsError, account, arn, region, type Service } from '../service.ts';
+import { AwsError, arn, region, type Service } from '../service.ts';
 import {
   checkRules,
   creationOrder,
@@ -12,6 +12,9 @@ import {
   type Template,
 } from '../template.ts';
 import { evaluate, type Scope, TemplateError } from '../template-intrinsics.ts';
+import { type Take, takeAway } from './stack-deletion.ts';
+import { holds, scopeOf } from './stack-scope.ts';
+import { describeStacks } from './stacks-described.ts';
 
 /** One resource to create, its properties evaluated. */
 export interface ResourceRequest {
@@ -34,6 +37,10 @@ export interface ResourceKind {
   update?(id: string, properties: Record<string, unknown>): void;
   /** Without it, only what is merely recorded can be replaced and removed. */
   remove?(id: string, properties: Record<string, unknown>): void;
+  /** An update of its stack can't change it: the region doesn't replace what instances hang on. */
+  fixed?: true;
+  /** Whether what was removed is gone by now; without it, it goes at once. */
+  isGone?(id: string): boolean;
 }
 
 export interface StackResource extends CreatedResource {
@@ -45,7 +52,10 @@ export interface Stack {
   id: string;
   name: string;
   createdAt: number;
-  status: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE';
+  status: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE' | 'DELETE_IN_PROGRESS' | 'DELETE_FAILED' | 'DELETE_COMPLETE';
+  /** Why it is in this status, where that needs saying. */
+  reason?: string;
+  deletedAt?: number;
   template: Template;
   parameters: Record<string, string | string[]>;
   outputs: ReturnType<typeof evaluateOutputs>;
@@ -66,20 +76,22 @@ export interface Stacks {
    * again. Throws an error that names the resource which the region can't change; what was done by then stays.
    */
   update(name: string, parameters: Record<string, string>, template?: Template): void;
+  /** Begins to take a stack and its resources away, as DeleteStack does; success when there is none. */
+  delete(nameOrId: string): void;
   stack(name: string): Stack | undefined;
 }
 
 export interface StacksOptions {
   clock: Clock;
+  pace: Pace;
   ids: { uuid(): string; hex(digits: number): string };
   kinds: Record<string, ResourceKind>;
 }
 
-const pageSize = 100;
-
 /** CloudFormation: stacks made from templates. */
-export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
+export function createStacks({ clock, pace, ids, kinds }: StacksOptions): Stacks {
   const stacks = new Map<string, Stack>();
+  const deleted: Stack[] = [];
 
   const deploy: Stacks['deploy'] = (name, template, given) => {
     if (stacks.has(name)) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);
@@ -101,6 +113,10 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
   const update: Stacks['update'] = (name, given, template) => {
     const stack = stacks.get(name);
     if (!stack) throw new AwsError('ValidationError', `Stack [${name}] does not exist`);
+    if (stack.status.startsWith('DELETE_')) {
+      const state = `is in ${stack.status} state and can not be updated.`;
+      throw new AwsError('ValidationError', `Stack:${stack.id} ${state}`);
+    }
     const wanted = template ?? stack.template;
     stack.parameters = resolveParameters(wanted, given, storedImage);
     stack.template = wanted;
@@ -138,16 +154,43 @@ export function createStacks({ clock, ids, kinds }: StacksOptions): Stacks {
     stack.outputs = evaluateOutputs(template, full);
   };
 
+  const byNameOrId = (wanted: string) =>
+    [...stacks.values()].find(({ name, id }) => name === wanted || id === wanted);
+
+  const deleteStack: Stacks['delete'] = (nameOrId) => {
+    const stack = byNameOrId(nameOrId);
+    if (!stack || stack.status === 'DELETE_IN_PROGRESS') return;
+    stack.status = 'DELETE_IN_PROGRESS';
+    delete stack.reason;
+    const take: Take = (logicalId, resource) =>
+      naming(stack, logicalId, resource.type, () => remove(kinds, resource));
+    const isGone = ({ type, id }: StackResource) => kinds[type]?.isGone?.(id) ?? true;
+    takeAway(stack, { clock, stepMs: pace.scaleMs, take, isGone }, () => {
+      stack.status = 'DELETE_COMPLETE';
+      stack.deletedAt = clock.now();
+      stack.outputs = [];
+      stacks.delete(stack.name);
+      deleted.push(stack);
+    });
+  };
+
   return {
     deploy,
     update,
+    delete: deleteStack,
     stack: (name) => stacks.get(name),
     service: {
       name: 'cloudformation',
       model,
       client: new model.CloudFormationClient({ region }),
-      operations: { DescribeStacks: (input) => describeStacks([...stacks.values()], input) },
-      limits: { DescribeStacks: { StackName: { min: 1 }, NextToken: { min: 1, max: 1024 } } },
+      operations: {
+        DescribeStacks: (input) => describeStacks([...stacks.values()], deleted, input),
+        DeleteStack: ({ StackName: name }) => deleteStack(name),
+      },
+      limits: {
+        DescribeStacks: { StackName: { min: 1 }, NextToken: { min: 1, max: 1024 } },
+        DeleteStack: { StackName: { min: 1 }, ClientRequestToken: { min: 1, max: 128 } },
+      },
     },
   };
 }
@@ -196,6 +239,7 @@ function change(
     kind.update(before.id, properties);
     return before;
   }
+  if (kinds[before.type]?.fixed) throw new TemplateError("the region can't change it");
   remove(kinds, before);
   return create(kinds, type, request);
 }
@@ -218,75 +262,9 @@ function refuseUnknown(kind: ResourceKind, properties: Record<string, unknown>):
   if (unknown) throw new TemplateError(`property ${unknown} is not known to the region`);
 }
 
-function scopeOf(stack: Stack, others: Stack[]): Omit<Scope, 'condition'> {
-  const pseudo: Record<string, unknown> = {
-    'AWS::AccountId': account,
-    'AWS::Partition': 'aws',
-    'AWS::Region': region,
-    'AWS::StackId': stack.id,
-    'AWS::StackName': stack.name,
-    'AWS::URLSuffix': 'amazonaws.com',
-    'AWS::NotificationARNs': [],
-  };
-  return {
-    ref(name) {
-      const value = stack.parameters[name] ?? pseudo[name] ?? stack.resources.get(name)?.id;
-      if (value === undefined) throw new TemplateError(`Ref ${name} is unresolved`);
-      return value;
-    },
-    attribute(logicalId, attribute) {
-      const value = stack.resources.get(logicalId)?.attributes[attribute];
-      if (value === undefined) throw new TemplateError(`Fn::GetAtt ${logicalId}.${attribute} is unresolved`);
-      return value;
-    },
-    exported(name) {
-      const output = others.flatMap(({ outputs }) => outputs).find(({ exportName }) => exportName === name);
-      if (!output) throw new TemplateError(`No export named ${name} found`);
-      return output.value;
-    },
-  };
-}
-
-function holds(conditions: Record<string, boolean>, name: string): boolean {
-  const value = conditions[name];
-  if (value === undefined) throw new TemplateError(`Unresolved condition ${name}`);
-  return value;
-}
-
 /** AWS publishes its images as parameters; the region has one image an architecture. */
 function storedImage(parameterName: string): string {
   if (parameterName.startsWith('/aws/service/'))
     return `ami-0000000000000000${parameterName.endsWith('x86_64') ? 1 : 0}`;
   throw new TemplateError(`Parameter ${parameterName} is none of AWS's public ones`);
-}
-
-function describeStacks(all: Stack[], { StackName, NextToken }: { StackName?: string; NextToken?: string }) {
-  const wanted = all.filter(
-    ({ name, id }) => StackName === undefined || name === StackName || id === StackName,
-  );
-  if (StackName !== undefined && wanted.length === 0) {
-    throw new AwsError('ValidationError', `Stack with id ${StackName} does not exist`);
-  }
-  const { items, next } = page(wanted, NextToken, pageSize, 'ValidationError');
-  return {
-    Stacks: items.map((stack) => ({
-      StackId: stack.id,
-      StackName: stack.name,
-      CreationTime: new Date(stack.createdAt),
-      StackStatus: stack.status,
-      DisableRollback: false,
-      Parameters: Object.entries(stack.parameters).map(([ParameterKey, value]) => ({
-        ParameterKey,
-        ParameterValue: [value].flat().join(','),
-      })),
-      Outputs: stack.outputs.map(({ key, value, description, exportName }) => ({
-        OutputKey: key,
-        OutputValue: value,
-        ...(description !== undefined && { Description: description }),
-        ...(exportName !== undefined && { ExportName: exportName }),
-      })),
-      Tags: [],
-    })),
-    ...(next && { NextToken: next }),
-  };
 }

@@ -259,7 +259,10 @@ export const calls: Record<string, Call[]> = {
       'ResourceNotFoundException',
     ],
   ],
-  cloudformation: [['DescribeStacks', {}, { StackName: 'none' }, invalid]],
+  cloudformation: [
+    ['DescribeStacks', {}, { StackName: 'none' }, invalid],
+    ['DeleteStack', { StackName: 'none' }, { StackName: '' }, invalid],
+  ],
   // The last one: once told to sign nothing, the CLI's process goes on like that.
   sts: [['GetCallerIdentity', {}, 'unsigned', 'MissingAuthenticationToken']],
 };

@@ -115,7 +115,7 @@ test('what the region cannot change is left as it is, and named', () => {
   applications.stacks.deploy('demo', readTemplate(fleet), given);
   const changed = readTemplate(fleet.replace("MaxSize: '4'", "MaxSize: '5'"));
   expect(() => applications.stacks.update('demo', given, changed)).toThrow(
-    "stack demo, resource Group (AWS::AutoScaling::AutoScalingGroup): the region can't change or remove it",
+    "stack demo, resource Group (AWS::AutoScaling::AutoScalingGroup): the region can't change it",
   );
   expect(world.autoscaling.group('shoal-demo')?.maxSize).toBe(4);
 });

@@ -1,4 +1,8 @@
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  CloudFormationClient,
+  DeleteStackCommand,
+  DescribeStacksCommand,
+} from '@aws-sdk/client-cloudformation';
 import { InvokeCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -66,6 +70,7 @@ afterEach(async () => {
   await world.close();
 });
 
+const caller = { identity: 'x', accessKeyId: 'x', requestId: 'x' };
 const deploy = (name: string, text: string, parameters = {}) =>
   applications.stacks.deploy(name, readTemplate(text), parameters);
 
@@ -180,6 +185,71 @@ describe('a deployed fleet', () => {
     await expect(cloudformation.send(new DescribeStacksCommand({ StackName: 'no' }))).rejects.toMatchObject({
       name: 'ValidationError',
       message: 'Stack with id no does not exist',
+    });
+  });
+});
+
+describe('a stack that is deleted', () => {
+  let cloudformation: CloudFormationClient;
+  const remove = (StackName: string) => cloudformation.send(new DeleteStackCommand({ StackName }));
+  const described = async (StackName: string) =>
+    (await cloudformation.send(new DescribeStacksCommand({ StackName }))).Stacks?.[0];
+  beforeEach(() => {
+    cloudformation = new CloudFormationClient(client);
+    deploy('shoal', operator);
+  });
+
+  test('takes with it what nothing refers to first, and what all else needs at last', async () => {
+    const { resources, id } = applications.stacks.stack('shoal')!;
+    const all = [...resources.keys()];
+    const steps: string[][] = [];
+    await remove('shoal');
+    await vi.waitFor(async () => {
+      const gone = all.filter((name) => !resources.has(name) && !steps.flat().includes(name));
+      if (gone.length > 0) steps.push(gone.sort());
+      expect((await described(id))?.StackStatus).toBe('DELETE_COMPLETE');
+    });
+    expect(steps).toEqual([
+      ['Config', 'Document', 'Permission'],
+      ['Rule'],
+      ['WorkLambdaFunction'],
+      ['Bucket', 'Role'],
+      ['Queue', 'WorkLogGroup'],
+    ]);
+    await expect(described('shoal')).rejects.toMatchObject({ message: 'Stack with id shoal does not exist' });
+    await remove('shoal'); // As on AWS, no error.
+    expect(() => applications.queues.messages('arn:aws:sqs:ap-northeast-1:000000000000:dead')).toThrow();
+    expect(() => deploy('shoal', operator)).toThrow('You must wait 60 seconds after deleting a queue');
+  });
+
+  test('waits for its group to be empty, and is not updated meanwhile', async () => {
+    deploy('demo', fleet, { Subnets: 'subnet-1,subnet-2' });
+    const waiting = () => world.autoscaling.group('shoal-demo')?.members.map(({ state }) => state);
+    await vi.waitFor(() => expect(waiting()).toEqual(['Pending:Wait', 'Pending:Wait']));
+    await remove('demo');
+    expect(await described('demo')).toMatchObject({ StackStatus: 'DELETE_IN_PROGRESS' });
+    expect(() => applications.stacks.update('demo', {})).toThrow('is in DELETE_IN_PROGRESS state');
+    await vi.waitFor(() => expect(applications.stacks.stack('demo')).toBeUndefined(), { timeout: 5_000 });
+    expect(world.autoscaling.group('shoal-demo')).toBeUndefined();
+    expect(world.targets.service.operations.DescribeLoadBalancers?.({}, caller)).toMatchObject({
+      LoadBalancers: [],
+    });
+  });
+
+  test('keeps what its template says, and says what could not be removed', async () => {
+    const kept = '{ Type: AWS::SQS::Queue, DeletionPolicy: Retain, Properties: { QueueName: kept } }';
+    deploy('keeps', `Resources:\n  Kept: ${kept}`);
+    const queue = applications.stacks.stack('keeps')!.resources.get('Kept')!.id;
+    await remove('keeps');
+    await vi.waitFor(() => expect(applications.stacks.stack('keeps')).toBeUndefined());
+    deploy('again', `Resources:\n  Gone: ${kept.replace(/DeletionPolicy: Retain, |kept/g, '')}`);
+    expect(applications.queues.messages('arn:aws:sqs:ap-northeast-1:000000000000:kept')).toEqual([]);
+    applications.queues.remove(queue);
+    applications.queues.remove(applications.stacks.stack('again')!.resources.get('Gone')!.id);
+    await remove('again');
+    expect(await described('again')).toMatchObject({
+      StackStatus: 'DELETE_FAILED',
+      StackStatusReason: expect.stringContaining('resource Gone (AWS::SQS::Queue): The specified queue'),
     });
   });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Access, type Role } from '../../region/access.ts';
+import { fast } from '../../region/pace.ts';
 import { arn } from '../../region/service.ts';
 import { accessKinds } from '../../region/services/stack-access.ts';
 import { kind } from '../../region/services/stack-kind.ts';
@@ -32,7 +33,7 @@ export function deployRoles({ access, clock, ids }: Pick<World, 'access' | 'cloc
   const template = readTemplate(text);
   const known = Object.entries(template.Resources).filter(([, { Type }]) => Type in kinds);
   const part = { ...template, Resources: Object.fromEntries(known), Outputs: {} };
-  createStacks({ clock, ids, kinds }).deploy('shoal', part, {});
+  createStacks({ clock, ids, pace: fast, kinds }).deploy('shoal', part, {});
 }
 
 /** What the statements of a role say and nothing has needed: its actions and its resources, as they are written. */
