@@ -1,5 +1,7 @@
-/** An instance that nobody has. */
-export const noInstance = 'i-0123456789abcdef0';
+const noInstance = 'i-0123456789abcdef0';
+const noCommand = '00000000-0000-4000-8000-000000000000';
+/** Ids that nothing has. */
+export const nobody = [noInstance, noCommand];
 
 /**
  * An input of the operation that succeeds, one that is refused, and AWS's code for that, as a pattern. Where a real
@@ -45,6 +47,12 @@ const listener = {
 const queue = { QueueUrl: '$QueueUrl' };
 const noQueue = { QueueUrl: 'https://sqs.$region.amazonaws.com/$account/$prefix-none' };
 const queueGone = 'QueueDoesNotExist|AWS.SimpleQueueService.NonExistentQueue';
+const made = { StackName: '$prefix-made' };
+const stack = {
+  ...made,
+  TemplateBody: 'Resources: { Topic: { Type: AWS::SNS::Topic } }',
+  OnFailure: 'DO_NOTHING',
+};
 const colour = [{ key: 'Colour', value: 'red' }];
 const invalid = 'ValidationError';
 
@@ -70,7 +78,7 @@ export const calls: Record<string, Call[]> = {
       invalid,
     ],
     ['SetDesiredCapacity', { ...group, DesiredCapacity: 3 }, { ...group, DesiredCapacity: 6 }, invalid],
-    ['CreateOrUpdateTags', { Tags: [tag] }, { Tags: [{ Key: 'aws:x' }] }, invalid],
+    ['CreateOrUpdateTags', { Tags: [tag] }, { Tags: [{ ...tag, Key: 'aws:x' }] }, invalid],
     [
       'DescribeTags',
       { Filters: [{ Name: 'key', Values: ['team'] }] },
@@ -155,12 +163,7 @@ export const calls: Record<string, Call[]> = {
       { CommandId: '$CommandId', InstanceId: noInstance },
       'InvocationDoesNotExist',
     ],
-    [
-      'CancelCommand',
-      { CommandId: '$CommandId' },
-      { CommandId: '00000000-0000-4000-8000-000000000000' },
-      'InvalidCommandId',
-    ],
+    ['CancelCommand', { CommandId: '$CommandId' }, { CommandId: noCommand }, 'InvalidCommandId'],
     [
       'DescribeInstanceInformation',
       {},
@@ -260,8 +263,9 @@ export const calls: Record<string, Call[]> = {
     ],
   ],
   cloudformation: [
+    ['CreateStack', stack, stack, 'AlreadyExistsException'],
     ['DescribeStacks', {}, { StackName: 'none' }, invalid],
-    ['DeleteStack', { StackName: 'none' }, { StackName: '' }, invalid],
+    ['DeleteStack', made, { ...made, ClientRequestToken: 'x'.repeat(129) }, invalid],
   ],
   // The last one: once told to sign nothing, the CLI's process goes on like that.
   sts: [['GetCallerIdentity', {}, 'unsigned', 'MissingAuthenticationToken']],

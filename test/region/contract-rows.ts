@@ -88,13 +88,13 @@ interface SdkCommand {
   middlewareStack: { add(middleware: unknown, options: object): void };
 }
 
-/** Calls through the SDK's own clients, made with this configuration. */
+/** Calls through the SDK's own clients, made with this configuration. A queue is reached where all else is. */
 export function throughSdk(config: object): Run {
   const clients = new Map<string, InstanceType<SdkConstructor>>();
   return async (service, operation, input) => {
     const [model, Client] = sdk[service] as (typeof sdk)[string];
     const Command = model[`${operation}Command`] as new (input: object) => SdkCommand;
-    const client = clients.get(service) ?? new Client(config);
+    const client = clients.get(service) ?? new Client({ ...config, useQueueUrlAsEndpoint: false });
     clients.set(service, client);
     const command = new Command(input === 'unsigned' ? {} : input);
     const unsign = (next: Next) => (args: { request: { headers: Record<string, string> } }) => {
