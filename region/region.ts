@@ -54,6 +54,7 @@ export interface Region extends Pick<Applications, 'functions' | 'queues' | 'sta
  */
 export async function startRegion(options: RegionOptions): Promise<Region> {
   const { stateDirectory, progress = () => {} } = options;
+  let { packageDirectory } = options;
   const endings: (() => unknown)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -83,7 +84,7 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     const endpoint = `http://127.0.0.1:${http.port}`;
     const applications = addApplications(world, {
       endpoint,
-      unpack: (zipName, functionName) => unpack(options, zipName, functionName),
+      unpack: (zipName, functionName) => unpack({ packageDirectory, stateDirectory }, zipName, functionName),
       onLog(functionName, line) {
         // A function that is being ended may still say something when its folder has gone.
         if (!closing) writeLog(stateDirectory, functionName, line);
@@ -93,6 +94,15 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
     world.access.onDenial = (message) => !closing && writeLog(stateDirectory, 'region', message);
     endings.push(applications.close);
     deploy(applications, options, progress);
+    control.deploy = ([directory = '']) => {
+      // A stack's code is read while the stack is made.
+      packageDirectory = directory;
+      try {
+        return deployOperator(applications, directory, options.pace);
+      } finally {
+        packageDirectory = options.packageDirectory;
+      }
+    };
     control.speed = ([pace = '']) => changePace(world, applications, pace, options);
     return {
       ...applications,
@@ -108,6 +118,7 @@ export async function startRegion(options: RegionOptions): Promise<Region> {
   }
 }
 
+const operatorTemplate = '.serverless/cloudformation-template-update-stack.json';
 const functionLogBytesMax = 32 * 1024 * 1024;
 
 const fleetParameters = {
@@ -128,18 +139,27 @@ function deploy(
   { packageDirectory, pace }: RegionOptions,
   progress: (line: string) => void,
 ) {
-  const read = (file: string) => {
-    try {
-      return readFileSync(join(packageDirectory, file), 'utf8');
-    } catch (cause) {
-      throw new Error(`${join(packageDirectory, file)} is missing: npm run package makes it`, { cause });
-    }
-  };
   progress('deploying the operator: stack shoal');
-  const operator = readTemplate(read('.serverless/cloudformation-template-update-stack.json'));
+  const operator = readTemplate(read(packageDirectory, operatorTemplate));
   stacks.deploy('shoal', operator, operatorParameters[pace]);
   progress('deploying the fleet: stack demo');
-  stacks.deploy('demo', readTemplate(read('infra/fleet.yml')), fleetParameters);
+  stacks.deploy('demo', readTemplate(read(packageDirectory, 'infra/fleet.yml')), fleetParameters);
+}
+
+/** Another stage's operator beside the first one, from the folder that it was packaged in. */
+function deployOperator({ stacks }: Applications, directory: string, pace: RegionOptions['pace']): string {
+  const state = JSON.parse(read(directory, '.serverless/serverless-state.json'));
+  const { stackName } = state.service.provider;
+  stacks.deploy(stackName, readTemplate(read(directory, operatorTemplate)), operatorParameters[pace]);
+  return `stack ${stackName}`;
+}
+
+function read(directory: string, file: string): string {
+  try {
+    return readFileSync(join(directory, file), 'utf8');
+  } catch (cause) {
+    throw new Error(`${join(directory, file)} is missing: npm run package makes it`, { cause });
+  }
 }
 
 /** As a person's update of the operator's stack, and of AWS itself. */
@@ -152,7 +172,11 @@ function changePace(world: World, { stacks, events }: Applications, pace: string
   return `the region's pace is ${pace} from now on`;
 }
 
-function unpack({ packageDirectory, stateDirectory }: RegionOptions, zipName: string, functionName: string) {
+function unpack(
+  { packageDirectory, stateDirectory }: Pick<RegionOptions, 'packageDirectory' | 'stateDirectory'>,
+  zipName: string,
+  functionName: string,
+) {
   const file = join(packageDirectory, '.serverless', zipName);
   const zip = readFileSync(file);
   const hash = createHash('sha256').update(zip);

@@ -11,7 +11,7 @@ import { addApplications } from '../region/applications.ts';
 import { machineClock } from '../region/clock.ts';
 import { createSimulatedHosts } from '../region/hosts/simulated.ts';
 import { listen, requestHandler } from '../region/http.ts';
-import { fast, operatorParameters } from '../region/pace.ts';
+import { fast, operatorParameters, type Pace } from '../region/pace.ts';
 import type { Sandboxes } from '../region/ports.ts';
 import { createInProcessSandboxes } from '../region/sandbox-in-process.ts';
 import { readTemplate } from '../region/template.ts';
@@ -35,8 +35,14 @@ const pace = {
   healthCheckIntervalMs: 20,
 };
 
-/** The packaged templates and the very handlers behind a real socket, with simulated hosts; fleets of two. */
-export async function shoalRegion() {
+/** For stages that are deployed beside the first one. */
+const quick = { DebounceSeconds: '0.2', AskSeconds: '5', BalancerLagSeconds: '0.2' };
+
+/**
+ * The packaged templates and the very handlers behind a real socket, with simulated hosts; fleets of two. What is
+ * deployed over the wire is quicker still.
+ */
+export async function shoalRegion(quicker: Partial<Pace> = {}) {
   process.env.SHOAL_DOCUMENT_SHA256 = documentHash;
   const hosts = createSimulatedHosts(machineClock, { applyMs: 20, checkMs: 5 });
   const sandboxes: Sandboxes = {
@@ -63,7 +69,9 @@ export async function shoalRegion() {
     },
   };
   const balancer = { route: async () => {} };
-  const world: World = createWorld({ clock: machineClock, pace, hosts, balancer, sandboxes });
+  const world: World = createWorld({
+    ...{ clock: machineClock, pace: { ...pace, ...quicker }, hosts, balancer, sandboxes },
+  });
   const applications = addApplications(world, {
     endpoint: 'http://region',
     unpack: () => ({ directory: '/', size: 1, sha256: '' }),
@@ -71,7 +79,16 @@ export async function shoalRegion() {
   const { stacks } = applications;
   const operator = read('.serverless/cloudformation-template-update-stack.json');
   stacks.deploy('shoal', readTemplate(operator), operatorParameters.fast);
-  const http = await listen(world.wire, 0);
+  const http = await listen(world.wire, 0, {
+    fault: () => '',
+    deploy: ([directory = '']) => {
+      const file = (name: string) => readFileSync(join(directory, '.serverless', name), 'utf8');
+      const { stackName } = JSON.parse(file('serverless-state.json')).service.provider;
+      const template = readTemplate(file('cloudformation-template-update-stack.json'));
+      stacks.deploy(stackName, template, { ...operatorParameters.fast, ...quick });
+      return stackName;
+    },
+  });
   const call = { identity: 'administrator', accessKeyId: 'x', requestId: 'x' };
   const serve = (service: { operations: Record<string, unknown> }, name: string, input: object) =>
     (service.operations[name] as (input: object, by: typeof call) => unknown)(input, call);

@@ -12,6 +12,7 @@ import {
   type Template,
 } from '../template.ts';
 import { evaluate, type Scope, TemplateError } from '../template-intrinsics.ts';
+import { creationLimits, inAwsWords, readCreation } from './stack-creation.ts';
 import { type Take, takeAway } from './stack-deletion.ts';
 import { holds, scopeOf } from './stack-scope.ts';
 import { describeStacks } from './stacks-described.ts';
@@ -52,7 +53,13 @@ export interface Stack {
   id: string;
   name: string;
   createdAt: number;
-  status: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE' | 'DELETE_IN_PROGRESS' | 'DELETE_FAILED' | 'DELETE_COMPLETE';
+  status:
+    | 'CREATE_COMPLETE'
+    | 'CREATE_FAILED'
+    | 'UPDATE_COMPLETE'
+    | 'DELETE_IN_PROGRESS'
+    | 'DELETE_FAILED'
+    | 'DELETE_COMPLETE';
   /** Why it is in this status, where that needs saying. */
   reason?: string;
   deletedAt?: number;
@@ -67,7 +74,7 @@ export interface Stacks {
   service: Service;
   /**
    * Creates a stack and all its resources, each after those it refers to. Throws an error that names the
-   * resource for whatever the region doesn't know; what was created by then stays.
+   * resource for whatever the region doesn't know; what was created by then stays, in CREATE_FAILED.
    */
   deploy(name: string, template: Template, parameters: Record<string, string>): Stack;
   /**
@@ -105,8 +112,13 @@ export function createStacks({ clock, pace, ids, kinds }: StacksOptions): Stacks
       outputs: [],
       resources: new Map(),
     };
-    bring(stack);
     stacks.set(name, stack);
+    try {
+      bring(stack);
+    } catch (error) {
+      Object.assign(stack, { status: 'CREATE_FAILED', reason: (error as Error).message });
+      throw error;
+    }
     return stack;
   };
 
@@ -174,6 +186,18 @@ export function createStacks({ clock, pace, ids, kinds }: StacksOptions): Stacks
     });
   };
 
+  /** What goes wrong with a resource is said by the stack's status, and not here. */
+  const createStack = (input: Parameters<typeof readCreation>[0]) => {
+    const { name, template, parameters } = readCreation(input);
+    const known = stacks.get(name);
+    try {
+      inAwsWords(() => deploy(name, template, parameters));
+    } catch (error) {
+      if (known || !stacks.has(name)) throw error;
+    }
+    return { StackId: stacks.get(name)?.id };
+  };
+
   return {
     deploy,
     update,
@@ -184,10 +208,12 @@ export function createStacks({ clock, pace, ids, kinds }: StacksOptions): Stacks
       model,
       client: new model.CloudFormationClient({ region }),
       operations: {
+        CreateStack: createStack,
         DescribeStacks: (input) => describeStacks([...stacks.values()], deleted, input),
         DeleteStack: ({ StackName: name }) => deleteStack(name),
       },
       limits: {
+        CreateStack: creationLimits,
         DescribeStacks: { StackName: { min: 1 }, NextToken: { min: 1, max: 1024 } },
         DeleteStack: { StackName: { min: 1 }, ClientRequestToken: { min: 1, max: 128 } },
       },

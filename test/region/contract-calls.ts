@@ -1,41 +1,58 @@
-import { launchHook } from './bed.ts';
+const noInstance = 'i-0123456789abcdef0';
+const noCommand = '00000000-0000-4000-8000-000000000000';
+/** Ids that nothing has. */
+export const nobody = [noInstance, noCommand];
 
 /**
- * An input of the operation that succeeds, one that is refused, and AWS's code for that, as a pattern.
- * `$Member` is that member of the first good answer that had it, or an instance that the region began with.
+ * An input of the operation that succeeds, one that is refused, and AWS's code for that, as a pattern. Where a real
+ * account is not to be asked, the last one says why.
+ *
+ * A row says what it needs by the names that it uses: `$small` ones are what a world has made for it
+ * (contract-rows.ts), `$Large` ones the member of that name in the first good answer that had it. What a row changes has the
+ * world's prefix in its name, or is an instance that it made.
  */
-export type Call = [operation: string, good: object | 'none', refused: object | 'unsigned', code: string];
+export type Call = [
+  operation: string,
+  good: object | 'none',
+  refused: object | 'unsigned',
+  code: string,
+  notOnAccount?: string,
+];
 
-const group = { AutoScalingGroupName: 'managed' };
-const coming = { AutoScalingGroupName: 'coming' };
-const noGroup = { AutoScalingGroupName: 'none' };
+const group = { AutoScalingGroupName: '$managed' };
+const coming = { AutoScalingGroupName: '$coming' };
+const noGroup = { AutoScalingGroupName: '$prefix-none' };
 const hook = { ...group, LifecycleHookName: 'new' };
 const waiting = {
-  AutoScalingGroupName: 'coming',
-  LifecycleHookName: launchHook.name,
+  ...coming,
+  LifecycleHookName: 'contract-launch',
   InstanceId: '$waiting',
 };
-const tag = { ResourceId: 'managed', ResourceType: 'auto-scaling-group', Key: 'team', Value: 'net' };
+const tag = { ResourceId: '$managed', ResourceType: 'auto-scaling-group', Key: 'team', Value: 'net' };
 const decrement = { ShouldDecrementDesiredCapacity: true };
-const noInstance = 'i-0123456789abcdef0';
 const noTarget = {
-  TargetGroupArn:
-    'arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:targetgroup/none/0123456789abcdef',
+  TargetGroupArn: 'arn:aws:elasticloadbalancing:$region:$account:targetgroup/$prefix-none/0123456789abcdef',
 };
 const noBalancer = {
   LoadBalancerArn:
-    'arn:aws:elasticloadbalancing:ap-northeast-1:000000000000:loadbalancer/net/none/0123456789abcdef',
+    'arn:aws:elasticloadbalancing:$region:$account:loadbalancer/net/$prefix-none/0123456789abcdef',
 };
-const send = { DocumentName: 'shoal-apply', Parameters: { mode: ['check'] } };
-const target = { TargetGroupArn: '$TargetGroupArn' };
+const send = { DocumentName: '$document', Parameters: { mode: ['check'] } };
+const target = { TargetGroupArn: '$targetGroup' };
 const listener = {
   Protocol: 'TCP',
   Port: 3129,
   DefaultActions: [{ Type: 'forward', ...target }],
 };
 const queue = { QueueUrl: '$QueueUrl' };
-const noQueue = { QueueUrl: 'https://sqs.ap-northeast-1.amazonaws.com/000000000000/none' };
+const noQueue = { QueueUrl: 'https://sqs.$region.amazonaws.com/$account/$prefix-none' };
 const queueGone = 'QueueDoesNotExist|AWS.SimpleQueueService.NonExistentQueue';
+const made = { StackName: '$prefix-made' };
+const stack = {
+  ...made,
+  TemplateBody: 'Resources: { Topic: { Type: AWS::SNS::Topic } }',
+  OnFailure: 'DO_NOTHING',
+};
 const colour = [{ key: 'Colour', value: 'red' }];
 const invalid = 'ValidationError';
 
@@ -61,14 +78,14 @@ export const calls: Record<string, Call[]> = {
       invalid,
     ],
     ['SetDesiredCapacity', { ...group, DesiredCapacity: 3 }, { ...group, DesiredCapacity: 6 }, invalid],
-    ['CreateOrUpdateTags', { Tags: [tag] }, { Tags: [{ Key: 'aws:x' }] }, invalid],
+    ['CreateOrUpdateTags', { Tags: [tag] }, { Tags: [{ ...tag, Key: 'aws:x' }] }, invalid],
     [
       'DescribeTags',
       { Filters: [{ Name: 'key', Values: ['team'] }] },
       { Filters: [{ Name: 'team', Values: ['key'] }] },
       invalid,
     ],
-    ['DeleteTags', { Tags: [tag] }, { Tags: [{ ...tag, ResourceId: 'none' }] }, invalid],
+    ['DeleteTags', { Tags: [tag] }, { Tags: [{ ...tag, ResourceId: '$prefix-none' }] }, invalid],
     ['SuspendProcesses', group, { ...group, ScalingProcesses: ['Sleep'] }, invalid],
     ['ResumeProcesses', group, { ...group, ScalingProcesses: ['Sleep'] }, invalid],
     [
@@ -83,6 +100,7 @@ export const calls: Record<string, Call[]> = {
       { ...group, InstanceIds: ['$one'], ...decrement },
       { ...group, InstanceIds: ['$one'], ...decrement },
       invalid,
+      'what is detached belongs to nobody, and nothing here could end it',
     ],
     [
       'SetInstanceHealth',
@@ -111,19 +129,29 @@ export const calls: Record<string, Call[]> = {
   ssm: [
     [
       'PutParameter',
-      { Name: '/a/b', Value: 'x', Type: 'String' },
-      { Name: 'a/b', Value: 'x', Type: 'String' },
+      { Name: '/$prefix/contract', Value: 'x', Type: 'String' },
+      { Name: '$prefix/contract', Value: 'x', Type: 'String' },
       'ValidationException',
     ],
-    ['GetParameter', { Name: '/a/b' }, { Name: '/a/c' }, 'ParameterNotFound'],
-    ['GetParameters', { Names: ['/a/b'] }, { Names: ['/a/b', '/a/b'] }, 'ValidationException'],
-    ['GetParametersByPath', { Path: '/a' }, { Path: 'a' }, 'ValidationException'],
-    ['GetParameterHistory', { Name: '/a/b' }, { Name: '/a/c' }, 'ParameterNotFound'],
-    ['DeleteParameter', { Name: '/a/b' }, { Name: '/a/b' }, 'ParameterNotFound'],
-    ['DeleteParameters', { Names: ['/a/b'] }, { Names: Array(11).fill('/a/b') }, 'ValidationException'],
+    ['GetParameter', { Name: '/$prefix/contract' }, { Name: '/$prefix/none' }, 'ParameterNotFound'],
+    [
+      'GetParameters',
+      { Names: ['/$prefix/contract'] },
+      { Names: ['/$prefix/contract', '/$prefix/contract'] },
+      'ValidationException',
+    ],
+    ['GetParametersByPath', { Path: '/$prefix' }, { Path: '$prefix' }, 'ValidationException'],
+    ['GetParameterHistory', { Name: '/$prefix/contract' }, { Name: '/$prefix/none' }, 'ParameterNotFound'],
+    ['DeleteParameter', { Name: '/$prefix/contract' }, { Name: '/$prefix/contract' }, 'ParameterNotFound'],
+    [
+      'DeleteParameters',
+      { Names: ['/$prefix/contract'] },
+      { Names: Array(11).fill('/$prefix/contract') },
+      'ValidationException',
+    ],
     [
       'SendCommand',
-      { ...send, InstanceIds: ['$InstanceId'] },
+      { ...send, InstanceIds: ['$instance'] },
       { ...send, InstanceIds: [noInstance] },
       'InvalidInstanceId',
     ],
@@ -131,16 +159,11 @@ export const calls: Record<string, Call[]> = {
     ['ListCommandInvocations', { CommandId: '$CommandId' }, { Filters: colour }, 'ValidationException'],
     [
       'GetCommandInvocation',
-      { CommandId: '$CommandId', InstanceId: '$InstanceId' },
+      { CommandId: '$CommandId', InstanceId: '$instance' },
       { CommandId: '$CommandId', InstanceId: noInstance },
       'InvocationDoesNotExist',
     ],
-    [
-      'CancelCommand',
-      { CommandId: '$CommandId' },
-      { CommandId: '00000000-0000-4000-8000-000000000000' },
-      'InvalidCommandId',
-    ],
+    ['CancelCommand', { CommandId: '$CommandId' }, { CommandId: noCommand }, 'InvalidCommandId'],
     [
       'DescribeInstanceInformation',
       {},
@@ -157,24 +180,24 @@ export const calls: Record<string, Call[]> = {
       { ...target, Attributes: [{ Key: 'colour', Value: 'red' }] },
       'InvalidConfigurationRequest|ValidationError',
     ],
-    ['DescribeLoadBalancers', {}, { Names: ['none'] }, 'LoadBalancerNotFound'],
+    ['DescribeLoadBalancers', { Names: ['$loadBalancer'] }, { Names: ['none'] }, 'LoadBalancerNotFound'],
     [
       'DescribeTags',
-      { ResourceArns: ['$TargetGroupArn'] },
+      { ResourceArns: ['$targetGroup'] },
       { ResourceArns: [noTarget.TargetGroupArn] },
       'TargetGroupNotFound',
     ],
     [
       'RegisterTargets',
-      { ...target, Targets: [{ Id: '$InstanceId' }] },
+      { ...target, Targets: [{ Id: '$instance' }] },
       { ...target, Targets: [{ Id: noInstance }] },
       'InvalidTarget',
     ],
     ['DescribeTargetHealth', target, noTarget, 'TargetGroupNotFound'],
     [
       'DeregisterTargets',
-      { ...target, Targets: [{ Id: '$InstanceId' }] },
-      { ...noTarget, Targets: [{ Id: '$InstanceId' }] },
+      { ...target, Targets: [{ Id: '$instance' }] },
+      { ...noTarget, Targets: [{ Id: '$instance' }] },
       'TargetGroupNotFound',
     ],
     ['DescribeListeners', { LoadBalancerArn: '$LoadBalancerArn' }, noBalancer, 'LoadBalancerNotFound'],
@@ -194,21 +217,21 @@ export const calls: Record<string, Call[]> = {
   ],
   lambda: [
     ['ListFunctions', {}, { MaxItems: 10_001 }, 'InvalidParameterValueException|ValidationException'],
-    ['Invoke', { FunctionName: 'shoal-work' }, { FunctionName: 'none' }, 'ResourceNotFoundException'],
+    ['Invoke', { FunctionName: '$function' }, { FunctionName: '$prefix-none' }, 'ResourceNotFoundException'],
   ],
   events: [
     [
       'PutEvents',
-      { Entries: [{ Source: 'me', DetailType: 'x', Detail: '{}' }] },
-      { Entries: Array(11).fill({}) },
+      { Entries: [{ Source: '$prefix', DetailType: 'x', Detail: '{}' }] },
+      { Entries: Array(11).fill({ Source: '$prefix' }) },
       'ValidationException',
     ],
-    ['DisableRule', { Name: 'parameters' }, { Name: 'none' }, 'ResourceNotFoundException'],
-    ['EnableRule', { Name: 'parameters' }, { Name: 'none' }, 'ResourceNotFoundException'],
+    ['DisableRule', { Name: '$rule' }, { Name: '$prefix-none' }, 'ResourceNotFoundException'],
+    ['EnableRule', { Name: '$rule' }, { Name: '$prefix-none' }, 'ResourceNotFoundException'],
     ['ListRules', {}, { Limit: 101 }, 'ValidationException'],
   ],
   sqs: [
-    ['GetQueueUrl', { QueueName: 'dead' }, { QueueName: 'none' }, queueGone],
+    ['GetQueueUrl', { QueueName: '$queueName' }, { QueueName: '$prefix-none' }, queueGone],
     ['ListQueues', {}, { MaxResults: 1 }, 'ValidationException'],
     [
       'GetQueueAttributes',
@@ -235,13 +258,14 @@ export const calls: Record<string, Call[]> = {
     [
       'ListMessageMoveTasks',
       { SourceArn: '$QueueArn' },
-      { SourceArn: 'arn:aws:sqs:ap-northeast-1:000000000000:none' },
+      { SourceArn: 'arn:aws:sqs:$region:$account:$prefix-none' },
       'ResourceNotFoundException',
     ],
   ],
   cloudformation: [
+    ['CreateStack', stack, stack, 'AlreadyExistsException'],
     ['DescribeStacks', {}, { StackName: 'none' }, invalid],
-    ['DeleteStack', { StackName: 'none' }, { StackName: '' }, invalid],
+    ['DeleteStack', made, { ...made, ClientRequestToken: 'x'.repeat(129) }, invalid],
   ],
   // The last one: once told to sign nothing, the CLI's process goes on like that.
   sts: [['GetCallerIdentity', {}, 'unsigned', 'MissingAuthenticationToken']],
