@@ -172,10 +172,10 @@ test('a status that is deleted at rest is rebuilt from what the hosts run', asyn
   for (const id of ids()) expect(epochOf(id)).toBe(region.status()?.epoch);
 });
 
-/** Everything that the operator remembers of the fleet. */
-function forget() {
+/** What the operator remembers of the fleet: everything, or what is below a path. */
+function forget(below = '') {
   const found = region.world.parameters.service.operations.GetParametersByPath?.(
-    { Path: '/shoal-state/demo/', Recursive: true, MaxResults: 10 },
+    { Path: `/shoal-state/demo/${below}`, Recursive: true, MaxResults: 10 },
     { identity: 'administrator', accessKeyId: 'x', requestId: 'x' },
   ) as { Parameters: { Name: string }[] };
   for (const { Name } of found.Parameters) region.remove(Name);
@@ -204,6 +204,29 @@ test('with all state gone and other parameters, somebody has to ask, and launche
   expect(region.running()).toBe('AAAnothing');
   const plan = await region.invoke({ fleet: 'demo', mode: 'plan' });
   expect(plan.says).toContain('the state was lost');
+  region.put('demo', 'paused', 'no');
+  await region.invoke({ fleet: 'demo', mode: 'apply' });
+  await region.until('four run it', () => region.inService().length === 4 && region.running() === 'BBBB');
+});
+
+test('a lost part of what is live is missed by nobody while the parameters render it', async () => {
+  await settled(3);
+  forget(`config/${liveHash()}/`);
+  region.capacity(4);
+  await region.until('a fourth serves', () => region.inService().length === 4);
+  expect(region.running()).toBe('AAAA');
+});
+
+test('a lost part of what is live holds launches while the parameters say something else', async () => {
+  await settled(3);
+  region.put('demo', 'paused', 'yes');
+  region.put('demo', 'allowed-cidrs', wide);
+  await region.pass(10);
+  forget(`config/${liveHash()}/`);
+  region.capacity(4);
+  await region.pass(60);
+  expect(region.inService()).toHaveLength(3);
+  expect(region.running()).toBe('AAAnothing');
   region.put('demo', 'paused', 'no');
   await region.invoke({ fleet: 'demo', mode: 'apply' });
   await region.until('four run it', () => region.inService().length === 4 && region.running() === 'BBBB');
