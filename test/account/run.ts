@@ -9,8 +9,9 @@ import { findPlace, newStage, type Place } from './place.ts';
 import { makeStage, removeStage } from './stage.ts';
 
 const usage = `REMOTE=1 ACCOUNT=... [VPC_ID=... SUBNET_IDS=...] npm run test:account
-  [-- SUITE...]        contract, fleet; both when none is named
-  [-- --remove STAGE]  what a run left that was killed; it has named its stage
+  [-- SUITE...]             contract, fleet; both when none is named
+  [-- --param NAME=VALUE]   of infra/fleet.yml, as often as the VPC needs it
+  [-- --remove STAGE]       what a run left that was killed; it has named its stage
 `;
 const root = join(import.meta.dirname, '../..');
 const started = Date.now();
@@ -30,9 +31,11 @@ async function main(args: string[]): Promise<number> {
   }
   try {
     const { values, positionals } = parseArgs({
-      ...{ args, options: { remove: { type: 'string' } }, allowPositionals: true },
+      args,
+      options: { remove: { type: 'string' }, param: { type: 'string', multiple: true } },
+      allowPositionals: true,
     });
-    const place = await findPlace(process.env, values.remove ?? newStage());
+    const place = await findPlace(process.env, values.remove ?? newStage(), values.param ?? []);
     const interruption = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
