@@ -1,5 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AutoScalingClient, DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling';
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  SetDesiredCapacityCommand,
+} from '@aws-sdk/client-auto-scaling';
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe } from 'vitest';
 import { nobody } from '../region/contract-calls.ts';
@@ -45,6 +49,8 @@ function refuseForeign(input: object, own: string[]): void {
 
 async function nameStacks(): Promise<[name: string, value: string][]> {
   const managed = await members('managed', 'InService', 2);
+  const coming = { AutoScalingGroupName: `${prefix}-coming`, DesiredCapacity: 1 };
+  await autoscaling.send(new SetDesiredCapacityCommand(coming));
   const [waiting] = await members('coming', 'Pending:Wait', 1);
   const [instance] = await members('demo', 'InService', 1);
   const named = { managed: `${prefix}-managed`, coming: `${prefix}-coming` };
