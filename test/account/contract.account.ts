@@ -7,7 +7,7 @@ import {
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe } from 'vitest';
 import { nobody } from '../region/contract-calls.ts';
-import { type RowsWorld, testRows, throughSdk } from '../region/contract-rows.ts';
+import { type RowsWorld, testRefusals, testRows, throughSdk } from '../region/contract-rows.ts';
 import type { Place } from './place.ts';
 import { stacks } from './stacks.ts';
 
@@ -35,7 +35,10 @@ beforeAll(async () => {
   await sendLetter(queueName);
 });
 
-describe('the contract', () => testRows(() => world, { onAccount: true }));
+describe('the contract', () => {
+  testRows(() => world, { onAccount: true });
+  testRefusals(() => world);
+});
 
 /** What it can't see to be this run's own, no row may change, whatever the table says. */
 function refuseForeign(input: object, own: string[]): void {

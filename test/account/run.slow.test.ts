@@ -26,7 +26,7 @@ test('a run passes, touches nothing that it did not make, and leaves nothing', a
   const run = start(network);
   watch(run);
   expect(await run.ended, run.said()).toBe(0);
-  expect(run.said()).toMatch(/Tests {2}\d+ passed \| 6 skipped/);
+  expect(run.said()).toMatch(/Tests {2}\d+ passed \| 8 skipped/);
   expect(foreign).toEqual([]);
   expect({ members: others(), live: region.live('demo'), ...whatThereIs() }).toEqual(before);
 }, 120_000);
