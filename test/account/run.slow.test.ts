@@ -29,6 +29,7 @@ test('a run passes, touches nothing that it did not make, and leaves nothing', a
   expect(run.said()).toMatch(/Tests {2}\d+ passed \| 8 skipped/);
   expect(foreign).toEqual([]);
   expect({ members: others(), live: region.live('demo'), ...whatThereIs() }).toEqual(before);
+  expect(parametersOf(run)).toEqual([]);
 }, 120_000);
 
 test('a fleet that does not come about is removed with all else', async () => {
@@ -57,6 +58,7 @@ test('an interrupt ends a run and removes what it has made', async () => {
   expect(await run.ended, run.said()).toBe(1);
   expect(interrupted).toBe(1);
   expect(whatThereIs()).toEqual(before);
+  expect(parametersOf(run)).toEqual([]);
 }, 120_000);
 
 const network = { REMOTE: '1', ACCOUNT: '000000000000', VPC_ID: 'vpc-1', SUBNET_IDS: 'subnet-a,subnet-c' };
@@ -101,7 +103,7 @@ function watch(run: ReturnType<typeof start>): void {
   const own = new Set(nobody);
   foreign = [];
   region.world.wire.fault = (call) => {
-    const prefix = `shoal-${/stage (t[0-9a-f]{8})/.exec(run.said())?.[1]}`;
+    const prefix = prefixOf(run);
     for (const name of ['managed', 'coming', 'demo'])
       for (const { instanceId } of region.world.autoscaling.group(`${prefix}-${name}`)?.members ?? [])
         own.add(instanceId);
@@ -111,6 +113,16 @@ function watch(run: ReturnType<typeof start>): void {
       foreign.push([call.operation, call.input]);
     return undefined;
   };
+}
+
+const prefixOf = (run: ReturnType<typeof start>) => `shoal-${/stage (t[0-9a-f]{8})/.exec(run.said())?.[1]}`;
+
+function parametersOf(run: ReturnType<typeof start>): unknown[] {
+  return [`/${prefixOf(run)}`, `/${prefixOf(run)}-state`].flatMap((Path) => {
+    const path = { Path, Recursive: true };
+    const answer = region.serve(region.world.parameters.service, 'GetParametersByPath', path);
+    return (answer as { Parameters: unknown[] }).Parameters;
+  });
 }
 
 /** A command is only an id; its document has the name of whose it is. */
