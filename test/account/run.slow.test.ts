@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsError } from '../../region/service.ts';
@@ -72,6 +74,7 @@ test.each([
     2,
     'of account 000000000000: ACCOUNT=000000000000',
   ],
+  ['without a region', { ...network, AWS_REGION: undefined }, [], 2, 'no region: AWS_REGION or the profile'],
   ['without subnets', { ...network, SUBNET_IDS: undefined }, [], 2, 'give both, or neither'],
   ['of somebody’s stage', network, ['--remove', 'prod'], 2, "prod: a run's stage is t and eight"],
 ] as const)('a run %s makes nothing and says why', async (_, variables, words, code, says) => {
@@ -81,6 +84,16 @@ test.each([
   expect(run.said()).toContain(says);
   const calls = region.world.wire.log.slice(since).filter(({ identity }) => identity === administrator);
   expect(calls.filter(isChange)).toEqual([]);
+});
+
+test('a run without AWS_REGION is where the profile is, all of it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-profile-'));
+  const AWS_CONFIG_FILE = join(folder, 'config');
+  writeFileSync(AWS_CONFIG_FILE, '[default]\nregion = eu-west-1\n');
+  const run = start({ ...network, AWS_REGION: undefined, AWS_CONFIG_FILE }, '--remove', 't00000000');
+  expect(await run.ended, run.said()).toBe(0);
+  rmSync(folder, { recursive: true });
+  expect(run.said()).toContain('stage t00000000 in account 000000000000, eu-west-1');
 });
 
 function start(variables: Record<string, string | undefined>, ...words: string[]) {

@@ -72,6 +72,7 @@ async function clear(place: Place): Promise<boolean> {
 }
 
 async function runSuites(place: Place, suites: string[], signal: AbortSignal): Promise<boolean> {
+  signal.throwIfAborted();
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const words = [vitest, 'run', '--config', join(import.meta.dirname, 'vitest.config.ts'), ...suites];
   const env = { ...process.env, AWS_REGION: place.region, SHOAL_PLACE: JSON.stringify(place) };
