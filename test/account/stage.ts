@@ -21,9 +21,10 @@ export async function makeStage(place: Place, signal: AbortSignal): Promise<void
   await create('-contract', read('test/region/contract.yml'), { Prefix: prefix, ...network }, signal);
   const fleet = {
     ...{ FleetName: 'demo', Prefix: prefix, ...network, ClientCidrs: '10.0.0.0/8' },
-    SecurityGroupCidrs: '10.0.0.0/8,172.16.0.0/12',
     ...{ MinSize: '0', MaxSize: '4', DesiredCapacity: '2', ScaleBy: 'none' },
     DeregistrationDelay: place.localEndpoint ? '1' : '30',
+    // Where one is to be made, none is there.
+    ...(place.fleet.RouteTableIds && { S3EndpointId: '' }),
     ...place.fleet,
   };
   await create('-demo', read('infra/fleet.yml'), fleet, signal);
