@@ -11,7 +11,9 @@ import { makeStage, removeStage } from './stage.ts';
 const usage = `REMOTE=1 ACCOUNT=... [VPC_ID=... SUBNET_IDS=...] npm run test:account
   [-- SUITE...]             contract, fleet; both when none is named
   [-- --param NAME=VALUE]   of infra/fleet.yml, as often as the VPC needs it
-  [-- --remove STAGE]       what a run left that was killed; it has named its stage
+  [-- --remove STAGE]       what a run that was killed has left
+
+It costs money: docs/account.md says what it makes, and removes in the end.
 `;
 const root = join(import.meta.dirname, '../..');
 const started = Date.now();
@@ -26,7 +28,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
   if (process.env.REMOTE !== '1') {
-    say(`skipped: a real account does what the local region does (needs REMOTE=1 and an account)\n${usage}`);
+    say(`skipped: a real account does what the local region does\n${usage}`);
     return 0;
   }
   try {
@@ -53,7 +55,7 @@ async function main(args: string[]): Promise<number> {
 
 async function tryStage(place: Place, suites: string[], signal: AbortSignal): Promise<boolean> {
   try {
-    say(place.network ? 'making an operator and a fleet' : 'making an operator; no fleet without VPC_ID');
+    say(place.network ? 'making an operator and a fleet' : 'making an operator; a fleet needs VPC_ID');
     await makeStage(place, signal);
     return await runSuites(place, suites, signal);
   } catch (error) {
