@@ -24,7 +24,8 @@ export function readCreation(input: CreateStackInput & { OnFailure?: string }) {
     throw new AwsError('ValidationError', 'this region needs OnFailure DO_NOTHING');
   const template = inAwsWords(() => readTemplate(TemplateBody));
   const needed = neededCapability(template);
-  if (needed && !Capabilities.includes(needed) && !Capabilities.includes('CAPABILITY_NAMED_IAM'))
+  const given = Capabilities.includes('CAPABILITY_NAMED_IAM') || Capabilities.includes(needed ?? '');
+  if (needed && !given)
     throw new AwsError('InsufficientCapabilitiesException', `Requires capabilities : [${needed}]`);
   const parameters = Object.fromEntries(
     Parameters.map(({ ParameterKey, ParameterValue }) => [ParameterKey, ParameterValue]),

@@ -1,16 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AutoScalingClient, DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling';
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  SetDesiredCapacityCommand,
+} from '@aws-sdk/client-auto-scaling';
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, describe } from 'vitest';
 import { nobody } from '../region/contract-calls.ts';
-import { type RowsWorld, testRows, throughSdk } from '../region/contract-rows.ts';
+import { type RowsWorld, testRefusals, testRows, throughSdk } from '../region/contract-rows.ts';
 import type { Place } from './place.ts';
 import { stacks } from './stacks.ts';
 
 /** The rows that hold the local region to AWS, on AWS. */
 const place: Place = JSON.parse(process.env.SHOAL_PLACE ?? '{}');
 const { account, region, prefix, network, pauseMs, patienceMs } = place;
-const world = { patienceMs, pauseMs } as RowsWorld;
+/** A row that fails would fail for the whole of a fleet's patience otherwise. */
+const world = { patienceMs: Math.min(patienceMs, 300_000), pauseMs } as RowsWorld;
 const autoscaling = new AutoScalingClient({ region });
 
 beforeAll(async () => {
@@ -31,7 +36,10 @@ beforeAll(async () => {
   await sendLetter(queueName);
 });
 
-describe('the contract', () => testRows(() => world, { onAccount: true }));
+describe('the contract', () => {
+  testRows(() => world, { onAccount: true });
+  testRefusals(() => world);
+});
 
 /** What it can't see to be this run's own, no row may change, whatever the table says. */
 function refuseForeign(input: object, own: string[]): void {
@@ -45,6 +53,8 @@ function refuseForeign(input: object, own: string[]): void {
 
 async function nameStacks(): Promise<[name: string, value: string][]> {
   const managed = await members('managed', 'InService', 2);
+  const coming = { AutoScalingGroupName: `${prefix}-coming`, DesiredCapacity: 1 };
+  await autoscaling.send(new SetDesiredCapacityCommand(coming));
   const [waiting] = await members('coming', 'Pending:Wait', 1);
   const [instance] = await members('demo', 'InService', 1);
   const named = { managed: `${prefix}-managed`, coming: `${prefix}-coming` };

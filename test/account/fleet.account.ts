@@ -46,16 +46,36 @@ const isWell = (count: number) => (report: FleetReport) =>
 const resize = (DesiredCapacity: number) =>
   groups.send(new autoscaling.SetDesiredCapacityCommand({ AutoScalingGroupName, DesiredCapacity }));
 
+/** Runs a document of this run's on an instance, and answers what it printed. */
+async function runOn(instance: string, document: string): Promise<string> {
+  const send = {
+    DocumentName: `${prefix}-${document}`,
+    InstanceIds: [instance],
+    Parameters: { mode: ['check'] },
+  };
+  const CommandId = (await systems.send(new ssm.SendCommandCommand(send))).Command?.CommandId;
+  for (const end = Date.now() + patienceMs; ; await pause(pauseMs)) {
+    const command = new ssm.ListCommandInvocationsCommand({ CommandId, Details: true });
+    const [found] = (await systems.send(command)).CommandInvocations ?? [];
+    if (found?.Status === 'Success') return found.CommandPlugins?.[0]?.Output ?? '';
+    if (Date.now() > end) throw new Error(`${document} on ${instance}: ${found?.StatusDetails}`);
+  }
+}
+
 describe.skipIf(!network)('a fleet (needs VPC_ID and SUBNET_IDS)', () => {
-  beforeAll(async () => void (await until(isWell(2))));
+  let runsScripts = false;
+  const simulated = 'simulated hosts run no script';
+
+  beforeAll(async () => {
+    const [instance = ''] = ids(await until(isWell(2)));
+    runsScripts = (await runOn(instance, 'contract')).trim() === 'check nothing';
+  });
 
   test('a launch is proven and healthy before it serves', async () => {
     await resize(3);
-    const come = await until(({ instances }) => instances.length === 3);
-    const [comer] = come.instances.filter(({ lifecycle }) => lifecycle !== 'InService');
     const seen = await until((report) => ids(report).length === 3);
-    const entered = seen.instances.find(({ instance }) => instance === comer?.instance);
-    if (entered) expect(entered).toMatchObject({ target: 'healthy', running: seen.live?.sha256 });
+    for (const one of serving(seen))
+      expect(one).toMatchObject({ target: 'healthy', running: seen.live?.sha256 });
     await until(isWell(3));
   });
 
@@ -73,6 +93,35 @@ describe.skipIf(!network)('a fleet (needs VPC_ID and SUBNET_IDS)', () => {
     expect(told).toMatchObject({ well: false, serving: true, mistakes: [{ parameter: 'allowed-cidrs' }] });
     expect(told.live).toEqual(before.live);
     await edit('allowed-cidrs', '10.0.0.0/8,172.31.0.0/24');
+    await until(isWell(3));
+  });
+
+  test('an edit that no host can run is rejected by the first', async ({ skip }) => {
+    if (!runsScripts) skip(simulated);
+    const before = await status();
+    const name = 'extra-directives';
+    const Value = 'access_log stdio:/nonexistent/access.log';
+    await systems.send(
+      new ssm.PutParameterCommand({
+        Name: `/${prefix}/demo/${name}`,
+        Value,
+        Type: 'String',
+        Overwrite: true,
+      }),
+    );
+    const told = await until(({ rejected, rollout }) => rejected !== null && rollout === null);
+    expect(told).toMatchObject({ serving: true, live: { sha256: before.live?.sha256 } });
+    await store.delete([`/${prefix}/demo/${name}`]);
+    await until(isWell(3));
+  });
+
+  test('an edit by hand on a host is found and repaired', async ({ skip }) => {
+    if (!runsScripts) skip(simulated);
+    const [instance = ''] = ids(await status());
+    await runOn(instance, 'by-hand');
+    await until(({ instances }) =>
+      instances.some((it) => it.instance === instance && it.host.startsWith('unproven')),
+    );
     await until(isWell(3));
   });
 

@@ -13,6 +13,8 @@ export interface Place {
   localEndpoint?: string;
   /** The fleet's; without it there is an operator alone. */
   network?: { VpcId: string; SubnetIds: string };
+  /** Parameters of infra/fleet.yml that this VPC needs besides. */
+  fleet: Record<string, string>;
   /** Between two looks at something that takes its time. */
   pauseMs: number;
   /** Nothing takes longer, a launch on AWS with two health checks among it. */
@@ -24,13 +26,19 @@ export const newStage = () => `t${randomBytes(4).toString('hex')}`;
 
 /**
  * @param variables AWS's own, and `ACCOUNT`, `VPC_ID` and `SUBNET_IDS`.
+ * @param given `NAME=VALUE` for infra/fleet.yml.
  * @throws Error that says what is missing, or that another account is meant.
  */
-export async function findPlace(variables: NodeJS.ProcessEnv, stage: string): Promise<Place> {
+export async function findPlace(
+  variables: NodeJS.ProcessEnv,
+  stage: string,
+  given: string[],
+): Promise<Place> {
   if (!/^t[0-9a-f]{8}$/.test(stage)) throw new Error(`${stage}: a run's stage is t and eight hex digits`);
   const { ACCOUNT, VPC_ID: VpcId, SUBNET_IDS: SubnetIds } = variables;
   if ((VpcId === undefined) !== (SubnetIds === undefined))
     throw new Error('VPC_ID and SUBNET_IDS belong together: give both, or neither');
+  const fleet = Object.fromEntries(given.map(splitAtEquals));
   const sts = new STSClient();
   const region = await sts.config.region().catch(() => {
     throw new Error('no region: AWS_REGION or the profile says which');
@@ -40,11 +48,17 @@ export async function findPlace(variables: NodeJS.ProcessEnv, stage: string): Pr
     throw new Error(`these credentials are of account ${account}: ACCOUNT=${account} says that it is meant`);
   const localEndpoint = await findLocalRegion(variables);
   return {
-    ...{ account, region, stage, prefix: `shoal-${stage}` },
+    ...{ account, region, stage, prefix: `shoal-${stage}`, fleet },
     ...(localEndpoint && { localEndpoint }),
     ...(VpcId && SubnetIds && { network: { VpcId, SubnetIds } }),
     ...(localEndpoint ? { pauseMs: 100, patienceMs: 60_000 } : { pauseMs: 10_000, patienceMs: 20 * 60_000 }),
   };
+}
+
+function splitAtEquals(text: string): [name: string, value: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new Error(`--param ${text}: expected NAME=VALUE of infra/fleet.yml`);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 async function findLocalRegion({ AWS_ENDPOINT_URL: endpoint }: NodeJS.ProcessEnv) {

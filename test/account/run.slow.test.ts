@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsError } from '../../region/service.ts';
@@ -16,7 +18,7 @@ beforeAll(async () => {
   region = await shoalRegion({ scheduleTickMs: 1_000 });
   region.addFleet('demo');
   await region.well('demo');
-}, 60_000);
+}, 120_000);
 afterAll(() => region.close());
 
 test.skip('a real account does what the local region does (needs REMOTE=1 and an account)', () => {});
@@ -26,9 +28,10 @@ test('a run passes, touches nothing that it did not make, and leaves nothing', a
   const run = start(network);
   watch(run);
   expect(await run.ended, run.said()).toBe(0);
-  expect(run.said()).toMatch(/Tests {2}\d+ passed \| 3 skipped/);
+  expect(run.said()).toMatch(/Tests {2}\d+ passed \| 8 skipped/);
   expect(foreign).toEqual([]);
   expect({ members: others(), live: region.live('demo'), ...whatThereIs() }).toEqual(before);
+  expect(parametersOf(run)).toEqual([]);
 }, 120_000);
 
 test('a fleet that does not come about is removed with all else', async () => {
@@ -41,7 +44,7 @@ test('a fleet that does not come about is removed with all else', async () => {
   expect(await run.ended, run.said()).toBe(1);
   expect(run.said()).toContain('too many stacks');
   expect(whatThereIs()).toEqual(before);
-}, 60_000);
+}, 120_000);
 
 test('an interrupt ends a run and removes what it has made', async () => {
   const before = whatThereIs();
@@ -57,7 +60,8 @@ test('an interrupt ends a run and removes what it has made', async () => {
   expect(await run.ended, run.said()).toBe(1);
   expect(interrupted).toBe(1);
   expect(whatThereIs()).toEqual(before);
-}, 60_000);
+  expect(parametersOf(run)).toEqual([]);
+}, 120_000);
 
 const network = { REMOTE: '1', ACCOUNT: '000000000000', VPC_ID: 'vpc-1', SUBNET_IDS: 'subnet-a,subnet-c' };
 
@@ -70,6 +74,7 @@ test.each([
     2,
     'of account 000000000000: ACCOUNT=000000000000',
   ],
+  ['without a region', { ...network, AWS_REGION: undefined }, [], 2, 'no region: AWS_REGION or the profile'],
   ['without subnets', { ...network, SUBNET_IDS: undefined }, [], 2, 'give both, or neither'],
   ['of somebody’s stage', network, ['--remove', 'prod'], 2, "prod: a run's stage is t and eight"],
 ] as const)('a run %s makes nothing and says why', async (_, variables, words, code, says) => {
@@ -79,6 +84,16 @@ test.each([
   expect(run.said()).toContain(says);
   const calls = region.world.wire.log.slice(since).filter(({ identity }) => identity === administrator);
   expect(calls.filter(isChange)).toEqual([]);
+});
+
+test('a run without AWS_REGION is where the profile is, all of it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-profile-'));
+  const AWS_CONFIG_FILE = join(folder, 'config');
+  writeFileSync(AWS_CONFIG_FILE, '[default]\nregion = eu-west-1\n');
+  const run = start({ ...network, AWS_REGION: undefined, AWS_CONFIG_FILE }, '--remove', 't00000000');
+  expect(await run.ended, run.said()).toBe(0);
+  rmSync(folder, { recursive: true });
+  expect(run.said()).toContain('stage t00000000 in account 000000000000, eu-west-1');
 });
 
 function start(variables: Record<string, string | undefined>, ...words: string[]) {
@@ -101,7 +116,7 @@ function watch(run: ReturnType<typeof start>): void {
   const own = new Set(nobody);
   foreign = [];
   region.world.wire.fault = (call) => {
-    const prefix = `shoal-${/stage (t[0-9a-f]{8})/.exec(run.said())?.[1]}`;
+    const prefix = prefixOf(run);
     for (const name of ['managed', 'coming', 'demo'])
       for (const { instanceId } of region.world.autoscaling.group(`${prefix}-${name}`)?.members ?? [])
         own.add(instanceId);
@@ -111,6 +126,16 @@ function watch(run: ReturnType<typeof start>): void {
       foreign.push([call.operation, call.input]);
     return undefined;
   };
+}
+
+const prefixOf = (run: ReturnType<typeof start>) => `shoal-${/stage (t[0-9a-f]{8})/.exec(run.said())?.[1]}`;
+
+function parametersOf(run: ReturnType<typeof start>): unknown[] {
+  return [`/${prefixOf(run)}`, `/${prefixOf(run)}-state`].flatMap((Path) => {
+    const path = { Path, Recursive: true };
+    const answer = region.serve(region.world.parameters.service, 'GetParametersByPath', path);
+    return (answer as { Parameters: unknown[] }).Parameters;
+  });
 }
 
 /** A command is only an id; its document has the name of whose it is. */

@@ -9,8 +9,11 @@ import { findPlace, newStage, type Place } from './place.ts';
 import { makeStage, removeStage } from './stage.ts';
 
 const usage = `REMOTE=1 ACCOUNT=... [VPC_ID=... SUBNET_IDS=...] npm run test:account
-  [-- SUITE...]        contract, fleet; both when none is named
-  [-- --remove STAGE]  what a run left that was killed; it has named its stage
+  [-- SUITE...]             contract, fleet; both when none is named
+  [-- --param NAME=VALUE]   of infra/fleet.yml, as often as the VPC needs it
+  [-- --remove STAGE]       what a run that was killed has left
+
+It costs money: docs/account.md says what it makes, and removes in the end.
 `;
 const root = join(import.meta.dirname, '../..');
 const started = Date.now();
@@ -25,14 +28,16 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
   if (process.env.REMOTE !== '1') {
-    say(`skipped: a real account does what the local region does (needs REMOTE=1 and an account)\n${usage}`);
+    say(`skipped: a real account does what the local region does\n${usage}`);
     return 0;
   }
   try {
     const { values, positionals } = parseArgs({
-      ...{ args, options: { remove: { type: 'string' } }, allowPositionals: true },
+      args,
+      options: { remove: { type: 'string' }, param: { type: 'string', multiple: true } },
+      allowPositionals: true,
     });
-    const place = await findPlace(process.env, values.remove ?? newStage());
+    const place = await findPlace(process.env, values.remove ?? newStage(), values.param ?? []);
     const interruption = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
@@ -50,7 +55,7 @@ async function main(args: string[]): Promise<number> {
 
 async function tryStage(place: Place, suites: string[], signal: AbortSignal): Promise<boolean> {
   try {
-    say(place.network ? 'making an operator and a fleet' : 'making an operator; no fleet without VPC_ID');
+    say(place.network ? 'making an operator and a fleet' : 'making an operator; a fleet needs VPC_ID');
     await makeStage(place, signal);
     return await runSuites(place, suites, signal);
   } catch (error) {
@@ -69,6 +74,7 @@ async function clear(place: Place): Promise<boolean> {
 }
 
 async function runSuites(place: Place, suites: string[], signal: AbortSignal): Promise<boolean> {
+  signal.throwIfAborted();
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const words = [vitest, 'run', '--config', join(import.meta.dirname, 'vitest.config.ts'), ...suites];
   const env = { ...process.env, AWS_REGION: place.region, SHOAL_PLACE: JSON.stringify(place) };

@@ -23,6 +23,9 @@ export async function makeStage(place: Place, signal: AbortSignal): Promise<void
     ...{ FleetName: 'demo', Prefix: prefix, ...network, ClientCidrs: '10.0.0.0/8', S3EndpointId: 'none' },
     ...{ MinSize: '0', MaxSize: '4', DesiredCapacity: '2', ScaleBy: 'none' },
     DeregistrationDelay: place.localEndpoint ? '1' : '30',
+    // Where one is to be made, none is there.
+    ...(place.fleet.RouteTableIds && { S3EndpointId: '' }),
+    ...place.fleet,
   };
   await create('-demo', read('infra/fleet.yml'), fleet, signal);
 }

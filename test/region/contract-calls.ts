@@ -86,7 +86,12 @@ export const calls: Record<string, Call[]> = {
       invalid,
     ],
     ['DeleteTags', { Tags: [tag] }, { Tags: [{ ...tag, ResourceId: '$prefix-none' }] }, invalid],
-    ['SuspendProcesses', group, { ...group, ScalingProcesses: ['Sleep'] }, invalid],
+    [
+      'SuspendProcesses',
+      { ...group, ScalingProcesses: ['AZRebalance'] },
+      { ...group, ScalingProcesses: ['Sleep'] },
+      invalid,
+    ],
     ['ResumeProcesses', group, { ...group, ScalingProcesses: ['Sleep'] }, invalid],
     [
       'EnterStandby',
@@ -114,12 +119,7 @@ export const calls: Record<string, Call[]> = {
       { InstanceId: noInstance, ...decrement },
       invalid,
     ],
-    [
-      'PutWarmPool',
-      { ...group, MinSize: 1, MaxGroupPreparedCapacity: 0 },
-      { ...group, PoolState: 'Hibernated' },
-      invalid,
-    ],
+    ['PutWarmPool', { ...group, MinSize: 1, MaxGroupPreparedCapacity: 0 }, noGroup, invalid],
     ['DescribeWarmPool', group, noGroup, invalid],
     ['DeleteWarmPool', { ...group, ForceDelete: true }, noGroup, invalid],
     ['StartInstanceRefresh', coming, { ...coming, Strategy: 'Sideways' }, invalid],
@@ -232,7 +232,13 @@ export const calls: Record<string, Call[]> = {
   ],
   sqs: [
     ['GetQueueUrl', { QueueName: '$queueName' }, { QueueName: '$prefix-none' }, queueGone],
-    ['ListQueues', {}, { MaxResults: 1 }, 'ValidationException'],
+    [
+      'ListQueues',
+      { QueueNamePrefix: '$prefix' },
+      { MaxResults: 1 },
+      'ValidationException',
+      'there are pages there, which this region refuses to make',
+    ],
     [
       'GetQueueAttributes',
       { ...queue, AttributeNames: ['All'] },

@@ -3,6 +3,8 @@ import * as ssm from '@aws-sdk/client-ssm';
 import { expect, test } from 'vitest';
 import { commandDocument, passed, until } from './bed.ts';
 import { contract, refusal } from './contract.ts';
+import { refusalsOf } from './contract-refusals.ts';
+import { fill } from './contract-rows.ts';
 
 contract('Run Command', (region) => {
   const command = (input: Partial<ssm.SendCommandCommandInput> = {}) =>
@@ -84,20 +86,11 @@ contract('Run Command', (region) => {
     expect(output).toMatch(/x\n---Output truncated---$/);
   });
 
-  test.each([
-    ['a value that the pattern forbids', { Parameters: { mode: ['rm'] } }, 'InvalidParameters'],
-    ['a missing parameter', { Parameters: {} }, 'InvalidParameters'],
-    ['an unknown parameter', { Parameters: { mode: ['check'], shell: ['x'] } }, 'InvalidParameters'],
-    ['too long a value', { Parameters: { mode: ['check'], text: ['12345678901'] } }, 'InvalidParameters'],
-    ['an unknown document', { DocumentName: 'AWS-RunShellScript' }, 'InvalidDocument'],
-    ['an unknown version', { DocumentVersion: '9' }, 'InvalidDocumentVersion'],
-    ['another hash', { DocumentHash: 'ab'.repeat(32), DocumentHashType: 'Sha256' }, 'InvalidDocument'],
-    ['an unknown instance', { InstanceIds: ['i-0aaaaaaaaaaaaaaaa'] }, 'InvalidInstanceId'],
-    ['something that is no instance', { InstanceIds: ['proxy-1'] }, 'ValidationException'],
-    ['too short a time-out', { TimeoutSeconds: 29 }, 'ValidationException'],
-    ['targets', { Targets: [{ Key: 'tag:x', Values: ['y'] }] }, 'ValidationException'],
-  ] as [string, Partial<ssm.SendCommandCommandInput>, string][])('refuses %s', async (_, input, name) => {
-    expect((await refusal(command(input)))?.[0]).toBe(name);
+  test.each(refusalsOf('SendCommand'))('%s refuses %s', async (_, __, input, code) => {
+    const names = new Map(
+      Object.entries({ prefix: 'shoal', document: 'shoal-apply', instance: region.instanceId }),
+    );
+    expect((await refusal(command(fill(input, names))))?.[0]).toBe(code);
     expect(region.bed.hosts.get(region.instanceId)?.commands).toEqual([]);
   });
 

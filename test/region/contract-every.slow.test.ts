@@ -61,6 +61,9 @@ async function start() {
   const place = { VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c' };
   const { outputs } = stacks.deploy('contract', template, { Prefix: 'shoal', ...place });
   const members = (name: string) => world.autoscaling.group(`shoal-${name}`)?.members ?? [];
+  const coming = { AutoScalingGroupName: 'shoal-coming', DesiredCapacity: 1 };
+  const call = { identity: 'administrator', accessKeyId: 'x', requestId: 'x' };
+  world.autoscaling.service.operations.SetDesiredCapacity?.(coming, call);
   await until(() => members('managed').filter(({ state }) => state === 'InService').length === 2);
   await until(() => members('coming')[0]?.state === 'Pending:Wait');
   const [one, two] = members('managed').map(({ instanceId }) => instanceId) as [string, string];

@@ -1,6 +1,8 @@
 import * as ssm from '@aws-sdk/client-ssm';
 import { expect, test } from 'vitest';
 import { contract, refusal } from './contract.ts';
+import { refusalsOf } from './contract-refusals.ts';
+import { fill } from './contract-rows.ts';
 
 contract('Parameter Store', (region) => {
   const put = (input: Partial<ssm.PutParameterCommandInput>) =>
@@ -33,40 +35,20 @@ contract('Parameter Store', (region) => {
     ]);
   });
 
-  test.each([
-    ['without a type', { Type: undefined }, 'A parameter type is required when you create a parameter.'],
-    [
-      'a name that is not fully qualified',
-      { Name: 'shoal/port' },
-      'Parameter name must be a fully qualified name.',
-    ],
-    ['a reserved name', { Name: '/aws/port' }, 'can\'t be prefixed with "aws" or "ssm"'],
-    ['a name with a space', { Name: '/shoal/a b' }, 'It must use only letters, numbers'],
-    ['a nested parameter', { Value: '{{ssm:x}}' }, 'Do not use "{{}}" in the value.'],
-    ['an empty value', { Value: '' }, 'Member must have length greater than or equal to 1'],
-    [
-      'an encrypted one',
-      { Type: 'SecureString' },
-      'Member must satisfy enum value set: [String, StringList]',
-    ],
-    ['more than 4 KB', { Value: 'x'.repeat(4097) }, 'Standard tier parameters support a maximum'],
-    ['more than 8 KB', { Value: 'x'.repeat(8193), Tier: 'Advanced' }, 'Advanced tier parameters support'],
-  ] as [string, Partial<ssm.PutParameterCommandInput>, string][])('refuses %s', async (_, input, reason) => {
-    const refused = await refusal(put({ Type: 'String', ...input }));
-    expect(refused?.[0]).toBe('ValidationException');
-    expect(refused?.[1]).toContain(reason);
+  test.each(refusalsOf('PutParameter'))('%s refuses %s', async (_, __, input, code, says = '') => {
+    const names = new Map([['prefix', 'shoal']]);
+    const refused = await refusal(put(fill(input, names)));
+    expect(refused?.[0]).toBe(code);
+    expect(refused?.[1]).toContain(says);
     expect(region.bed.events.filter(({ source }) => source === 'aws.ssm')).toEqual([]);
   });
 
-  test('refuses another type, a 16th level, and a way back from advanced', async () => {
+  test('refuses another type, and a way back from advanced', async () => {
     await put({ Type: 'String', Tier: 'Advanced', Value: 'x'.repeat(8192) });
     expect((await refusal(put({ Type: 'StringList', Overwrite: true })))?.[0]).toBe(
       'HierarchyTypeMismatchException',
     );
     expect((await refusal(put({ Tier: 'Standard', Overwrite: true })))?.[1]).toContain("can't downgrade");
-    expect((await refusal(put({ Type: 'String', Name: '/a'.repeat(16) })))?.[0]).toBe(
-      'HierarchyLevelLimitExceededException',
-    );
   });
 
   test('lists a path in pages of ten, below only when asked', async () => {

@@ -8,6 +8,7 @@ import * as ssm from '@aws-sdk/client-ssm';
 import * as sts from '@aws-sdk/client-sts';
 import { expect, test } from 'vitest';
 import { type Call, calls } from './contract-calls.ts';
+import { refusals } from './contract-refusals.ts';
 
 /** Answers a call's output as JSON, or throws an error with AWS's code in its message. */
 export type Run = (service: string, operation: string, input: object | 'unsigned') => Promise<string>;
@@ -32,30 +33,48 @@ export function testRows(world: () => RowsWorld, { onAccount = false } = {}): vo
       const reason = onAccount ? notOnAccount : undefined;
       test(`${service} ${operation} succeeds, and is refused with ${code}`, async ({ skip }) => {
         if (reason !== undefined) skip(`not on an account: ${reason}`);
-        const { names, missing } = world();
-        const needed = [...JSON.stringify(row).matchAll(/\$(\w+)/g)].map(([, name]) => name as string);
-        const lacking = needed.filter((name) => !names.has(name));
-        if (missing !== undefined && lacking.length > 0) skip(`needs ${lacking}: ${missing}`);
-        expect(lacking, 'names that nothing has given').toEqual([]);
+        skipLacking(row, world(), skip);
         await runRow(world(), service, row);
       });
     }
   }
 }
 
-async function runRow({ run, names, patienceMs, pauseMs }: RowsWorld, service: string, row: Call) {
-  const [operation, good, refused, code] = row;
-  const fill = <Input>(input: Input): Input =>
-    JSON.parse(JSON.stringify(input).replaceAll(/\$(\w+)/g, (_, name) => names.get(name) ?? ''));
-  if (good !== 'none') {
-    const answer = await succeeds(() => run(service, operation, fill(good)), patienceMs, pauseMs);
-    for (const [, name = '', value = ''] of answer.matchAll(/"(\w+)":\s*"([^"]+)"/g))
-      if (!names.has(name)) names.set(name, value);
-  }
-  const refusal = await run(service, operation, fill(refused)).then(
+/** A test for each refusal, on such a world; none of them changes anything. */
+export function testRefusals(world: () => RowsWorld): void {
+  for (const [operation, what, input, code, , notOnAccount] of refusals)
+    test(`ssm ${operation} refuses ${what} with ${code}`, async ({ skip }) => {
+      if (notOnAccount !== undefined) skip(`not on an account: ${notOnAccount}`);
+      skipLacking(input, world(), skip);
+      expect(await codeOf(world().run('ssm', operation, fill(input, world().names)))).toBe(code);
+    });
+}
+
+/** Puts in what the names that a row uses stand for. */
+export const fill = <Input>(input: Input, names: Map<string, string>): Input =>
+  JSON.parse(JSON.stringify(input).replaceAll(/\$(\w+)/g, (_, name) => names.get(name) ?? ''));
+
+function skipLacking(row: object, { names, missing }: RowsWorld, skip: (reason: string) => void): void {
+  const needed = [...JSON.stringify(row).matchAll(/\$(\w+)/g)].map(([, name]) => name as string);
+  const lacking = needed.filter((name) => !names.has(name));
+  if (missing !== undefined && lacking.length > 0) skip(`needs ${lacking}: ${missing}`);
+  expect(lacking, 'names that nothing has given').toEqual([]);
+}
+
+const codeOf = (call: Promise<string>): Promise<string> =>
+  call.then(
     () => 'nothing',
     ({ message }: Error) => message,
   );
+
+async function runRow({ run, names, patienceMs, pauseMs }: RowsWorld, service: string, row: Call) {
+  const [operation, good, refused, code] = row;
+  if (good !== 'none') {
+    const answer = await succeeds(() => run(service, operation, fill(good, names)), patienceMs, pauseMs);
+    for (const [, name = '', value = ''] of answer.matchAll(/"(\w+)":\s*"([^"]+)"/g))
+      if (!names.has(name)) names.set(name, value);
+  }
+  const refusal = await codeOf(run(service, operation, fill(refused, names)));
   expect(refusal).toMatch(new RegExp(`^(${code})`));
 }
 
