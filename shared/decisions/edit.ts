@@ -41,11 +41,9 @@ export function edit(observed: Observed, status: Status, stay: FleetDecision): F
       `rejected ${rejected.instance === byHand ? '' : 'on '}${rejected.instance}: ${rejected.reason}`,
     );
   const unsettled = settling(observed);
-  if (unsettled !== null) {
-    const settles = { ...stay, says: 'an edit is settling' };
-    if (isAnothers(observed)) return { ...settles, ask: scope.kind === 'fleet' && scope.askAll };
-    return { ...settles, waits: [unsettled], ask: stay.ask || asksEarly(observed) };
-  }
+  const settles = { ...stay, says: 'an edit is settling' };
+  if (isAnothers(observed)) return { ...settles, ask: scope.kind === 'fleet' && scope.askAll };
+  if (unsettled !== null) return { ...settles, waits: [unsettled], ask: stay.ask || asksEarly(observed) };
   const newer = (state.live?.origin?.build ?? 0) > observed.build;
   if (newer && now - (status.live?.since ?? 0) < longestRunMs) return no(newerLeads);
   const refused = state.live === null ? [] : guards(state.live.settings, config.settings);
@@ -108,10 +106,11 @@ export function start(observed: Observed, status: Status, config: Config, reason
 
 /**
  * Ten edits are ten events: the run of the newest waits until it has rested, and the others, and sweeps, leave it to that
- * one. Should its event be lost, a sweep finds it rested.
+ * one, with some time to begin. Should its event be lost, a later sweep takes it up.
  */
-function isAnothers({ scope, desired }: Observed): boolean {
+function isAnothers({ scope, desired, now, timing }: Observed): boolean {
   if (scope.kind !== 'fleet' || !scope.leaveYoung) return false;
+  if (now - desired.editedAt >= 2 * timing.debounceMs) return false;
   return typeof desired.edited === 'string' && scope.edited !== desired.edited;
 }
 

@@ -85,8 +85,13 @@ test("an edit is left to its own event's run until it has rested", () => {
   expect(steps(world([instance('i-1')], { desired, state, scope: { ...scope, askAll: true } }))).toEqual([
     'ask i-1',
   ]);
-  for (const event of ['allowed-cidrs', 'rollout', undefined])
-    expect(first('allowed-cidrs', { ...(event && { edited: event }) }, 3_000)).toBe('store-config');
+  // It has rested, and then its run has had as long again to begin.
+  expect(first('allowed-cidrs', { edited: 'allowed-cidrs' }, 3_000)).toBe('store-config');
+  for (const event of ['rollout', undefined]) {
+    const scope = { ...(event && { edited: event }) };
+    expect(first('allowed-cidrs', scope, 5_999)).toBe('nothing i-1');
+    expect(first('allowed-cidrs', scope, 6_000)).toBe('store-config');
+  }
 });
 
 test('asks everybody before the first one moves', () => {
