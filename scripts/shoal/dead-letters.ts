@@ -35,7 +35,7 @@ const verbs: Record<string, Verb> = {
     for (const letter of letters) people.write(`\n${textOf(letter)}`);
     if (letters.length > 0)
       people.write(
-        '\nredrive hands them to their functions, or tells the topic, again; drop deletes them.\n',
+        '\nredrive hands them to their functions or the topic again, drop deletes them.\n',
       );
     answer({ letters }, choice);
     return letters.length === 0 ? 0 : 1;
