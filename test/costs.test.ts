@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { readTemplate } from '../region/template.ts';
 import { metricsOfLook } from '../shared/decisions/metrics.ts';
 import { fleetScope, good, instance, runs, world } from './decisions/worlds.ts';
+import { type Alarm, metricsOf, packaged } from './infra/alarms.ts';
 
 /** docs/costs.md says what it counts and at which prices; what follows from that is worked out here again. */
 
@@ -43,13 +45,15 @@ const further = value('series-of-fleet') * value('metric') + value('alarms-of-fl
 const endpoint = value('endpoint-hour') * hours * value('zones');
 const balancer = value('balancer-hour') * hours;
 const hosts = (size: string) => value('hosts') * value(`${size}-hour`) * hours;
-const fleet = (size: string) => hosts(size) + balancer + 2 * endpoint;
+const monitoring = value('hosts') * value('host-series') * value('metric');
+const fleet = (size: string) => hosts(size) + monitoring + balancer + 2 * endpoint;
 
 test.each([
   ...Object.entries(operator),
   ['**operator**', operatorInAll] as const,
   ['each further fleet', further] as const,
   ['two m7g.large', hosts('large')] as const,
+  ['detailed monitoring of two', monitoring] as const,
   ['balancer', balancer] as const,
   ['endpoints `ssm` and `ssmmessages` in two zones', 2 * endpoint] as const,
   ['**fleet of m7g.large**', fleet('large')] as const,
@@ -72,6 +76,21 @@ test('interface endpoint and fleet are compared rightly, and where they break ev
   const said = rows.find(([first]) => first === 'breaks even at')?.slice(2);
   expect(said).toEqual(['small', 'large'].map((size) => Math.round(even(size)).toLocaleString('en')));
   expect(page).toContain(`two addresses of it are ${dollars(2 * value('resolver-hour') * hours)} a month`);
+});
+
+test('alarms are counted by the metrics that they look at', () => {
+  const alarms = [...packaged<Alarm>('AWS::CloudWatch::Alarm').values()];
+  const metrics = alarms.flatMap((alarm) => Object.keys(metricsOf(alarm)));
+  expect(metrics).toHaveLength(value('alarms-of-operator'));
+});
+
+test('an instance that scales has what the page counts for it', () => {
+  const template = readTemplate(readFileSync(new URL('../infra/fleet.yml', import.meta.url), 'utf8'));
+  const { LaunchTemplateData } = template.Resources.LaunchTemplate!.Properties as {
+    LaunchTemplateData: { Monitoring: unknown };
+  };
+  expect(LaunchTemplateData.Monitoring).toEqual({ Enabled: { 'Fn::If': ['Scales', true, false] } });
+  expect(page).toContain(`\`logs\`: ${dollars(endpoint)} more`);
 });
 
 test('no look at a well fleet writes more metrics than the page counts', () => {

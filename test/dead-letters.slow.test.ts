@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { runFaultWords } from '../region/fault-words.ts';
+import { readPolicy } from '../region/policy.ts';
 import { runShoal, type ShoalRegion, shoalRegion } from './shoal-bed.ts';
 
 /** Both ways in which an event is given up, made to happen; the command as a process, over HTTP. */
@@ -58,6 +59,29 @@ test('redrive has the function do what it had failed at', { timeout: 60_000 }, a
     timeout: 20_000,
   });
   region.serve(region.applications.events.service, 'EnableRule', { Name: 'shoal-sweep' });
+});
+
+test('redrive tells the topic what it has missed', async () => {
+  const topic = 'arn:aws:sns:ap-northeast-1:000000000000:shoal-notifications';
+  const { topics } = region.applications;
+  const policy = (statements: object[]) => readPolicy({ Statement: statements }, 'resource');
+  topics.setPolicy(topic, []);
+  region.world.publish({
+    source: 'shoal',
+    'detail-type': 'Shoal Launch Held',
+    detail: { fleet: 'demo', text: 'demo: launch of i-1 is held', next: 'npm run shoal -- status demo' },
+  });
+  const listed = await deadLetters();
+  expect(listed.stdout).toContain('topic: demo: launch of i-1 is held\n');
+  const Principal = { Service: 'events.amazonaws.com' };
+  topics.setPolicy(topic, policy([{ Effect: 'Allow', Principal, Action: 'sns:Publish', Resource: topic }]));
+  const before = topics.messages(topic).length;
+  const { code, stdout } = await deadLetters('redrive');
+  expect(stdout).toMatch(/^[0-9a-f]{8} {2}told again: demo: launch of i-1 is held$/m);
+  expect([code, letters()]).toEqual([0, []]);
+  expect(topics.messages(topic).slice(before)).toMatchObject([
+    { message: '"demo: launch of i-1 is held. Next: npm run shoal -- status demo"' },
+  ]);
 });
 
 test('a message that is no dead letter is shown, left, and dropped by its id', async () => {

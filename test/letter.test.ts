@@ -70,6 +70,32 @@ test.each([
   expect(letter).toMatchObject({ function: null, error });
 });
 
+test('what the topic did not take of an alarm is what its rule would have told', () => {
+  const attribute = (StringValue: string) => ({ DataType: 'String', StringValue });
+  const detail = {
+    alarmName: 'shoal/no-sweep',
+    state: { value: 'ALARM' },
+    configuration: { description: 'It happened. Do: look at it. Runbook: https://wiki/#no-sweep' },
+  };
+  const letter = readLetter(
+    {
+      MessageId: '3d1b291e',
+      Body: JSON.stringify({ 'detail-type': 'CloudWatch Alarm State Change', detail }),
+      MessageAttributes: {
+        RULE_ARN: attribute('arn:aws:events:ap-northeast-1:000000000000:rule/shoal-alarms'),
+        TARGET_ARN: attribute('arn:aws:sns:ap-northeast-1:000000000000:shoal-notifications'),
+        ERROR_CODE: attribute('NO_PERMISSIONS'),
+      },
+    },
+    'shoal',
+  );
+  expect(letter.notice).toEqual({
+    text: 'ALARM shoal/no-sweep: It happened',
+    next: 'look at it. Runbook: https://wiki/#no-sweep',
+  });
+  expect(textOf(letter)).toContain('topic: ALARM shoal/no-sweep: It happened\n');
+});
+
 test.each([
   [launch, 'launch of i-0123456789abcdef0 in demo'],
   [parameterChange, 'Update of /shoal/demo/allowed-cidrs'],
@@ -78,5 +104,5 @@ test.each([
   [{ 'detail-type': 'Something else' }, 'Something else'],
   [null, 'an event of an unknown kind'],
 ])('an event is told in a line, %#', (event, line) => {
-  expect(aboutOf(event)).toBe(line);
+  expect(aboutOf({ event, notice: null })).toBe(line);
 });

@@ -34,21 +34,22 @@ const verbs: Record<string, Verb> = {
     people.write(`${most}${count(letters.length, 'dead letter')} in ${queue.name}\n`);
     for (const letter of letters) people.write(`\n${textOf(letter)}`);
     if (letters.length > 0)
-      people.write('\nredrive hands them to their functions again, drop deletes them.\n');
+      people.write(
+        '\nredrive hands them to their functions or the topic again, drop deletes them.\n',
+      );
     answer({ letters }, choice);
     return letters.length === 0 ? 0 : 1;
   },
 
   async redrive(queue, letters, choice) {
     const done = await each(letters, choice, async (letter) => {
-      if (letter.function === null) throw new Error(letter.error);
+      if (letter.function === null && letter.notice === null) throw new Error(letter.error);
       await queue.replay(letter);
       // Only now, so that what comes between costs a second look at the event, and never the event.
       await queue.remove(letter);
-      return `given to ${letter.function} again`;
+      return letter.function === null ? 'told again' : `given to ${letter.function} again`;
     });
-    if (done.length > 0)
-      screen(choice).write('\nOne that its function fails on again is back here in some minutes.\n');
+    if (done.length > 0) screen(choice).write('\nOne that fails again is back here in some minutes.\n');
     answer({ redriven: done, left: without(letters, done) }, choice);
     return done.length === letters.length ? 0 : 1;
   },
@@ -75,7 +76,7 @@ async function each(
 ): Promise<string[]> {
   const done: string[] = [];
   const say = (letter: Letter, what: string) => {
-    const about = letter.function === null ? '' : `: ${aboutOf(letter.event)}`;
+    const about = letter.function === null && letter.notice === null ? '' : `: ${aboutOf(letter)}`;
     screen(choice).write(`${wrap(`${what}${about}`, `${shortId(letter.id)}  `).join('\n')}\n`);
   };
   if (letters.length === 0) screen(choice).write('there are no dead letters\n');

@@ -6,6 +6,7 @@ import {
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { notifier } from '../../shared/aws/events.ts';
 import { explain } from './explain.ts';
 import { type Letter, readLetter } from './letter.ts';
 import { clientConfig, type Place } from './operator.ts';
@@ -20,7 +21,10 @@ export interface LetterQueue {
   read(): Promise<Letter[]>;
   /** Shows others again what was read and has stayed. */
   release(): Promise<void>;
-  /** Hands the event to its function once more, as an asynchronous invocation. */
+  /**
+   * Hands the event to its function once more, as an asynchronous invocation. A notice or an alarm goes to the topic by
+   * way of the bus, as an event of its own: whoever else listens there had the first one.
+   */
   replay(letter: Letter): Promise<void>;
   remove(letter: Letter): Promise<void>;
 }
@@ -33,6 +37,7 @@ export function letterQueue(place: Place): LetterQueue {
   const name = `${place.prefix}-dead-letters`;
   const config = clientConfig(place, answerSeconds, 3);
   const [sqs, lambda] = [new SQSClient(config), new LambdaClient(config)];
+  const tell = notifier(config, place.prefix);
   const handles = new Map<string, string>();
   let address: Promise<string> | undefined;
 
@@ -84,7 +89,11 @@ export function letterQueue(place: Place): LetterQueue {
       }
       handles.clear();
     },
-    async replay({ function: FunctionName, event }) {
+    async replay({ function: FunctionName, notice, event }) {
+      if (notice !== null) {
+        const told = { type: 'Shoal Told Again', detail: notice };
+        return trying('events:PutEvents', 'the default bus', () => tell([told]));
+      }
       if (FunctionName === null) throw new Error('it is for no function');
       const Payload = Buffer.from(JSON.stringify(event));
       const command = new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload });

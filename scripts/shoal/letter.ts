@@ -1,6 +1,12 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import { count, utc, wrap } from '../../shared/control/columns.ts';
 
+/** A line for people, as the rule `notices` takes it apart from an event. */
+export interface Notice {
+  text: string;
+  next: string;
+}
+
 /**
  * An event that was given up: by EventBridge, which could not hand it to its function, or by Lambda, when the
  * function had failed on it to the end.
@@ -12,6 +18,8 @@ export interface Letter {
   at: number;
   /** The function that it is for; null for a notice or an alarm, and for what is no dead letter of this operator. */
   function: string | null;
+  /** What the topic was to be told; null for all but notices and alarms. */
+  notice: Notice | null;
   event: unknown;
   /** How it came to be given up. */
   error: string;
@@ -26,7 +34,7 @@ export interface Letter {
 export function readLetter(queued: Message, prefix: string): Letter {
   const { MessageId: id = '', Body = '', Attributes = {}, MessageAttributes = {} } = queued;
   const attribute = (name: string) => MessageAttributes[name]?.StringValue ?? '';
-  const letter = { id, at: Number(Attributes.SentTimestamp ?? 0) };
+  const letter = { id, at: Number(Attributes.SentTimestamp ?? 0), notice: null };
   const body = parsed(Body);
   const rule = /:rule\/(.+)$/.exec(attribute('RULE_ARN'))?.[1];
   const { functionArn, condition, approximateInvokeCount: tries } = object(object(body).requestContext);
@@ -38,7 +46,7 @@ export function readLetter(queued: Message, prefix: string): Letter {
   if (rule !== undefined) {
     const reason = attribute('ERROR_MESSAGE') || 'no reason given';
     const error = `rule ${rule} could not deliver it: ${attribute('ERROR_CODE')}: ${reason}`;
-    return { ...letter, function: name, event: body, error };
+    return { ...letter, function: name, notice: name === null ? noticeOf(body) : null, event: body, error };
   }
   const { requestPayload, responsePayload } = object(body);
   const { errorType, errorMessage } = object(responsePayload);
@@ -50,8 +58,18 @@ export function readLetter(queued: Message, prefix: string): Letter {
   return { ...letter, function: name, event: requestPayload, error };
 }
 
+/** Of a notice of a fleet, or of an alarm, whose description says what to do. */
+function noticeOf(event: unknown): Notice | null {
+  const { text: said, next, alarmName, state, configuration } = object(object(event).detail);
+  if (text(said) !== '') return { text: text(said), next: text(next) };
+  if (text(alarmName) === '') return null;
+  const [says = '', todo = ''] = text(object(configuration).description).split(/\. Do: /);
+  return { text: `${text(object(state).value)} ${text(alarmName)}: ${says}`, next: todo.replace(/\.$/, '') };
+}
+
 /** What the event is about, in a line. */
-export function aboutOf(event: unknown): string {
+export function aboutOf({ event, notice }: Pick<Letter, 'event' | 'notice'>): string {
+  if (notice !== null) return notice.text;
   const { mode, fleet, detail, 'detail-type': type } = object(event);
   const { EC2InstanceId, AutoScalingGroupName, LifecycleTransition, name, operation } = object(detail);
   if (text(EC2InstanceId) !== '') {
@@ -67,8 +85,9 @@ export function aboutOf(event: unknown): string {
 export const shortId = (id: string): string => id.slice(0, 8);
 
 export function textOf(letter: Letter): string {
-  const { id, at, function: name, event, error } = letter;
-  const what = name === null ? '' : `${name.split('-').at(-1)}: ${aboutOf(event)}`;
+  const { id, at, function: name, notice, error } = letter;
+  const to = name === null ? 'topic' : name.split('-').at(-1);
+  const what = name === null && notice === null ? '' : `${to}: ${aboutOf(letter)}`;
   const head = wrap(`${utc(at)} ${what}`, `${shortId(id)}  `);
   return [...head, ...wrap(error, ' '.repeat(10), 4), ''].join('\n');
 }

@@ -37,6 +37,13 @@ test('a notice of a fleet is one line with the command to run next', () => {
   expect(told({ source: 'shoal-test', 'detail-type': 'Shoal Fleet Status', detail })).toEqual([]);
 });
 
+test('what the topic has missed is told like a notice', () => {
+  const detail = { text: 'ALARM shoal/no-sweep: It happened', next: 'look' };
+  expect(told({ source: 'shoal', 'detail-type': 'Shoal Told Again', detail })).toEqual([
+    '"ALARM shoal/no-sweep: It happened. Next: look"',
+  ]);
+});
+
 test.each([
   ['shoal/no-sweep', 'INSUFFICIENT_DATA', 'ALARM'],
   ['shoal/tokyo/healthy-targets', 'OK', 'ALARM'],
