@@ -34,9 +34,7 @@ const verbs: Record<string, Verb> = {
     people.write(`${most}${count(letters.length, 'dead letter')} in ${queue.name}\n`);
     for (const letter of letters) people.write(`\n${textOf(letter)}`);
     if (letters.length > 0)
-      people.write(
-        '\nredrive hands them to their functions or the topic again, drop deletes them.\n',
-      );
+      people.write('\nredrive hands them to their functions or the topic again, drop deletes them.\n');
     answer({ letters }, choice);
     return letters.length === 0 ? 0 : 1;
   },
