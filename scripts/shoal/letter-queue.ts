@@ -92,7 +92,10 @@ export function letterQueue(place: Place): LetterQueue {
     async replay({ function: FunctionName, notice, event }) {
       if (notice !== null) {
         const told = { type: 'Shoal Told Again', detail: notice };
-        return trying('events:PutEvents', 'the default bus', () => tell([told]));
+        return trying('events:PutEvents', 'the default bus', async () => {
+          const [refused] = await tell([told]);
+          if (refused) throw Object.assign(new Error(refused.reason), { name: refused.reason.split(':')[0] });
+        });
       }
       if (FunctionName === null) throw new Error('it is for no function');
       const Payload = Buffer.from(JSON.stringify(event));
