@@ -30,7 +30,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // After the others and two at a time: real hosts' times mean something only on a quiet machine.
-          maxWorkers: 2,
+          maxWorkers: 3,
           maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },

@@ -72,7 +72,6 @@ const breakages: Breakage[] = [
   },
   {
     step: 'remove',
-    sampled: true,
     world: 'hosts are told to keep the tunnels',
     says: /both tunnels of 192.168.7.10 closed; seen: .*still open/,
     after: ['add'],

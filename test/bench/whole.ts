@@ -5,7 +5,11 @@ import type { Figure } from './figure.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** The tests of which `npm test` runs a sample, so that it takes minutes: here each of their cases. */
-const files = ['test/scenarios/interleavings.slow.test.ts', 'test/demo-broken.host.test.ts'];
+const files = [
+  'test/scenarios/interleavings.slow.test.ts',
+  'test/demo-broken.host.test.ts',
+  'test/host/killed.host.test.ts',
+];
 
 export function whole(): Figure[] {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
@@ -23,7 +27,7 @@ export function whole(): Figure[] {
       unit: 'failures',
       target: 0,
       measured: Number(failed ?? Number.NaN),
-      how: `${passed} passed: all interleavings, and the demo in each broken world`,
+      how: `${passed} passed: all interleavings, the demo in each broken world, the host script killed on every way back`,
     },
   ];
 }

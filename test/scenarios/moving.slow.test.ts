@@ -26,7 +26,13 @@ function deployBeside(name: string, more: Record<string, string> = {}): void {
   const template = readTemplate(readFileSync(new URL('../../infra/fleet.yml', import.meta.url), 'utf8'));
   region.applications.stacks.deploy(name, template, {
     ...{ FleetName: name, VpcId: 'vpc-1', SubnetIds: 'subnet-a,subnet-c,subnet-d' },
-    ...{ ClientCidrs: '172.31.0.0/24', MinSize: '0', MaxSize: '3', DesiredCapacity: '2' },
+    ...{
+      RouteTableIds: 'rtb-1',
+      ClientCidrs: '172.31.0.0/24',
+      MinSize: '0',
+      MaxSize: '3',
+      DesiredCapacity: '2',
+    },
     ...more,
   });
 }

@@ -128,7 +128,8 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     VpcId: 'vpc-1',
     SubnetIds: 'subnet-a,subnet-c,subnet-d',
     ClientCidrs: options.cidrs ?? '172.31.0.0/24',
-    RouteTableIds: 'rtb-1',
+    // The package of before does not know it.
+    ...(!packaged && { RouteTableIds: 'rtb-1' }),
     ProbeUrl: 'https://s3.ap-northeast-1.amazonaws.com',
     MinSize: '0',
     MaxSize: '1000',
