@@ -29,8 +29,8 @@ export default defineConfig({
           exclude: ['test/broken/**'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // After the others and two at a time: real hosts' times mean something only on a quiet machine.
-          maxWorkers: 3,
+          // After the others. Many wait for real hosts, so that two at a time would leave a processor idle.
+          maxWorkers: 4,
           maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },

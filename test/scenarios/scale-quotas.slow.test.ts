@@ -34,7 +34,7 @@ async function launchAll(each: number) {
   return { seconds, calls: log.length, throttled: quotas.throttled(), failures: [...region.failures] };
 }
 
-const [few, many] = whole ? [25, 100] : [8, 32];
+const [few, many] = whole ? [25, 100] : [5, 20];
 
 test(`${10 * many} instances launched within the quotas: no call is given up, none is wasted`, {
   timeout: 300_000,
