@@ -51,6 +51,20 @@ test('with nobody connected it serves through the balancer lag, and no longer', 
   expect(region.failures).toEqual([]);
 });
 
+test('an old event ends no drain of a host that cannot be asked', async () => {
+  const old = '2026-11-24T06:00:00Z';
+  const deliver: VirtualOptions['deliver'] = (event) => {
+    if (event['detail-type'] === 'EC2 Instance-terminate Lifecycle Action') event.time = old;
+    return 1;
+  };
+  await settledFleet(2, { pace: 'real', deliver });
+  for (const { id } of region.inService()) loseAgent(id);
+  const since = Date.now();
+  const id = await scaleIn();
+  await region.until('it is gone', gone(id));
+  expect(Date.now() - since).toBeGreaterThanOrEqual(115 * second);
+});
+
 test('a client that never ends is not waited for longer than delay and lag', async () => {
   await settledFleet(2, { pace: 'real' });
   const id = await scaleIn();
