@@ -30,7 +30,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // After the others. Many wait for real hosts, so that two at a time would leave a processor idle.
-          maxWorkers: 4,
+          maxWorkers: 3,
           maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },
