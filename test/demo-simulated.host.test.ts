@@ -10,7 +10,7 @@ import { story } from '../scripts/demo/story.ts';
 import { project, verdictsOf } from './demo-bed.ts';
 
 const hasCli = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'aws')));
-let nextPort = 4610 + (process.pid % 60) * 2;
+let nextPort = 4200 + (process.pid % 60) * 5;
 
 test.skipIf(!hasCli)(
   'shows on simulated hosts what needs no real ones (needs the AWS CLI)',

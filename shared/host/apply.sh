@@ -39,7 +39,7 @@ apply() {
   decode
   observe
   was_serving=$serving
-  if ! in_force; then
+  if in_force; then change=none; else
     parse
     if $serving; then trial; fi
     swap
@@ -195,7 +195,7 @@ ports_of() { grep -hs '^http_port ' "$@" | sort -u; }
 # Nothing to do: the file is on disk, every worker answers with its name, and has read the present addresses.
 in_force() {
   [[ $running == "$sha256" && $live_workers == "$workers" && $(remembered loaded) == "$sha256 $addresses" ]] &&
-    cmp -s "$staged" "$conf" && change=none
+    cmp -s "$staged" "$conf"
 }
 
 # The exit code is not enough: some of what Squid only complains of shuts clients out, or lets everybody in.
@@ -230,7 +230,7 @@ trial() {
   if ! prove "$trial_port"; then
     reason=$failure
     # The serving Squid is asked too, to know whether the file or the network is at fault.
-    { [[ $probe != none ]] && ! probe_answers "$port"; } || finish rejected "a trial run of the file fails the proof: $reason"
+    if [[ $probe == none ]] || probe_answers "$port"; then finish rejected "a trial run of the file fails the proof: $reason"; fi
     probe_failed_before=true
   fi
   kill "$trial_pid"
@@ -475,7 +475,7 @@ enter() {
 finish() {
   local reason=${2//[^ -~]/ }
   reported=true
-  if [[ $1 == proven ]]; then enter 'done'; else enter "$phase" && : "${reason:=nothing says why}"; fi
+  if [[ $1 == proven ]]; then enter 'done'; else enter "$phase"; : "${reason:=nothing says why}"; fi
   if [[ -n $trial_pid ]]; then kill "$trial_pid"; fi
   $observed || observe
   reason=${reason:0:300} reason=${reason//\\/\\\\}

@@ -10,7 +10,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
  */
 const project = join(import.meta.dirname, '../..');
 const uid = 54_321;
-const port = String(4750 + (process.pid % 50));
+const port = String(4100 + (process.pid % 50));
 const directory = mkdtempSync(join(tmpdir(), 'shoal-user-'));
 const files = {
   passwd: `root:x:0:0::/root:/bin/sh\nproxy:x:13:13::/:/bin/sh\nsomebody:x:${uid}:${uid}::${directory}:/bin/sh\n`,
