@@ -11,7 +11,7 @@ export interface Notice {
     transition?: Transition;
     /** Whose launch it is, of several the one that began first; or who rejected the configuration. */
     instance?: string;
-    /** Of held launches, how many wait for the same, and the first ten of them. */
+    /** Of held launches, how many wait for the same, and which, the one that began first at the head. */
     count?: number;
     instances?: string[];
     /** The configuration that the transition is about. */
@@ -83,7 +83,7 @@ export function noticesOfHeld(
     const named = ids.slice(0, 2).join(', ') + (count > 2 ? ` and ${count - 2} more` : '');
     const who = count === 1 ? `launch of ${first.id} is held` : `${count} launches are held (${named})`;
     const reason = why.replace(/^held: /, '');
-    const facts = { fleet, instance: first.id, count, instances: ids.slice(0, 10), reason };
+    const facts = { fleet, instance: first.id, count, instances: ids, reason };
     return [notice('Shoal Launch Held', prefix, facts, `${who}: ${reason}`)];
   });
 }

@@ -156,7 +156,7 @@ test('a hundred launches that wait for the same are one notice, as rare as that 
   const minutes = Object.fromEntries(ids.map((one, at) => [one, 12 - at / 10]));
   expect(heldAt(minutes, asks).map(({ detail }) => detail)).toEqual([
     {
-      ...{ fleet: 'demo', instance: 'i-000', count: 100, instances: ids.slice(0, 10) },
+      ...{ fleet: 'demo', instance: 'i-000', count: 100, instances: ids },
       reason: 'the target group does not exist',
       text: 'demo: 100 launches are held (i-000, i-001 and 98 more): the target group does not exist',
       next: 'npm run shoal -- status demo',
