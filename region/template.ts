@@ -200,11 +200,17 @@ function checkParameter(name: string, parameter: TemplateParameter, text: string
 
 const splitList = (text: string): string[] => text.split(',').map((item) => item.trim());
 
+/** What has been read already, by its text: nobody changes a template, and regions of one process share some. */
+const known = new Map<string, unknown>();
+
 function readYaml(text: string): unknown {
+  if (known.has(text)) return known.get(text);
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error) throw new TemplateError(`Template format error: ${error.message}`);
-  return plain(document.contents, document);
+  const template = plain(document.contents, document);
+  known.set(text, template);
+  return template;
 }
 
 /** A YAML node as JSON, a short tag such as !Sub as its long form. */

@@ -111,7 +111,13 @@ export function createWorld(options: WorldOptions): World {
 }
 
 function createIds(random: () => number): Ids {
+  const eight = () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
   const hex = (digits: number) =>
-    Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join('');
+    Array.from({ length: Math.ceil(digits / 8) }, eight)
+      .join('')
+      .slice(0, digits);
   return { hex, uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}` };
 }

@@ -10,7 +10,7 @@ import { reconcile } from '../functions/reconcile.ts';
 import { addApplications } from '../region/applications.ts';
 import { machineClock } from '../region/clock.ts';
 import { createSimulatedHosts } from '../region/hosts/simulated.ts';
-import { listen, requestHandler } from '../region/http.ts';
+import { listen } from '../region/http.ts';
 import { fast, operatorParameters, type Pace } from '../region/pace.ts';
 import type { Sandboxes } from '../region/ports.ts';
 import { createInProcessSandboxes } from '../region/sandbox-in-process.ts';
@@ -18,6 +18,7 @@ import { readTemplate } from '../region/template.ts';
 import { createWorld, type World } from '../region/world.ts';
 import { invoker } from '../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../shared/control/engine.ts';
+import { wireClient } from './wire-client.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -47,15 +48,10 @@ export async function shoalRegion(quicker: Partial<Pace> = {}) {
   const hosts = createSimulatedHosts(machineClock, { applyMs: 20, checkMs: 5 });
   const sandboxes: Sandboxes = {
     start: async (spec, log) => {
+      const { AWS_ACCESS_KEY_ID = '', AWS_SESSION_TOKEN } = spec.environment;
       const config = {
-        requestHandler: requestHandler(world.wire) as never,
-        region: 'ap-northeast-1',
-        credentials: {
-          accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '',
-          secretAccessKey: 'x',
-          // By which a fault knows whom it strikes.
-          sessionToken: spec.environment.AWS_SESSION_TOKEN ?? '',
-        },
+        // By the token a fault knows whom it strikes.
+        ...wireClient(world.wire, AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN),
         invoker,
       };
       const engine = createEngine({ ...spec.environment, AWS_LAMBDA_FUNCTION_NAME: spec.name }, config);

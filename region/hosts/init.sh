@@ -26,6 +26,9 @@ rm -f /etc/{hosts,resolv.conf,nsswitch.conf} /usr/bin/systemctl
 cp "$directory/resolv.conf" "$directory/nsswitch.conf" /etc/
 printf '127.0.0.1 localhost\n%s %s\n' "$address" "$name" >/etc/hosts
 install -m 755 "$systemctl" /usr/bin/systemctl
+# A host trusts the region's authority alone: the many of a machine are two thirds of each start of Squid.
+trusted=/etc/ssl/certs/ca-certificates.crt
+[[ ! -e $trusted ]] || mount --bind "$directory/ca.pem" $trusted
 umount /mnt
 
 mount -t tmpfs -o mode=755 tmpfs /run

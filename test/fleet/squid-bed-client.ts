@@ -27,6 +27,8 @@ for part in etc/squid var/log/squid var/spool/squid run; do mount --bind "$0/$pa
 mount --bind "$0/hosts" /etc/hosts
 mount --bind "$0/resolv.conf" /etc/resolv.conf
 mount -t tmpfs none /dev/shm
+# The machine's authorities, which nobody here asks for, are two thirds of each of Squid's starts.
+[[ ! -e /etc/ssl/certs/ca-certificates.crt ]] || mount --bind /dev/null /etc/ssl/certs/ca-certificates.crt
 ip link set lo up
 ip address add fd00:9::1/128 dev lo nodad
 for network in 10.0.0.0/8 100.64.0.0/10 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 203.0.113.0/24; do

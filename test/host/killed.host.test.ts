@@ -194,5 +194,8 @@ chmod 755 ${stub}`);
 async function expectNothingLeft(host: TestHost): Promise<void> {
   const left = `ls /etc/squid/shoal; ls /dev/shm | grep shoaltrial; pgrep -f 'squid [-]N'; ls /usr/sbin/policy-rc.d`;
   const look = () => host.shell(`{ ${left}; } 2>/dev/null || true`);
-  await vi.waitFor(async () => expect(await look()).toBe('host-addresses'), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await look()).toBe('host-addresses'), {
+    timeout: 20_000,
+    interval: 250,
+  });
 }

@@ -10,7 +10,6 @@ import { type ApplicationOptions, addApplications } from '../../region/applicati
 import { machineClock } from '../../region/clock.ts';
 import type { BusEvent } from '../../region/context.ts';
 import { createSimulatedHosts } from '../../region/hosts/simulated.ts';
-import { requestHandler } from '../../region/http.ts';
 import { fast, operatorParameters, type Pace, real } from '../../region/pace.ts';
 import type { Sandboxes } from '../../region/ports.ts';
 import { createInProcessSandboxes } from '../../region/sandbox-in-process.ts';
@@ -23,6 +22,7 @@ import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine, type Engine } from '../../shared/control/engine.ts';
 import type { Metric } from '../../shared/decisions/metrics.ts';
 import type { Status } from '../../shared/decisions/model.ts';
+import { wireClient } from '../wire-client.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string) => readFileSync(`${root}${file}`, 'utf8');
@@ -75,9 +75,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
       const engine = createEngine(
         { ...spec.environment, AWS_LAMBDA_FUNCTION_NAME: spec.name },
         {
-          requestHandler: requestHandler(world.wire) as never,
-          region: 'ap-northeast-1',
-          credentials: { accessKeyId: spec.environment.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: 'x' },
+          ...wireClient(world.wire, spec.environment.AWS_ACCESS_KEY_ID ?? ''),
           invoker,
           notifier,
         },
@@ -136,14 +134,7 @@ export async function virtualRegion(options: VirtualOptions = {}) {
     DesiredCapacity: String(options.capacity ?? 2),
     DeregistrationDelay: '20',
   });
-  const administrator = createEngine(
-    {},
-    {
-      requestHandler: requestHandler(world.wire) as never,
-      region: 'ap-northeast-1',
-      credentials: { accessKeyId: 'administrator', secretAccessKey: 'x' },
-    },
-  ).aws;
+  const administrator = createEngine({}, wireClient(world.wire, 'administrator')).aws;
 
   /** Lets time pass until `done` is true; fails, saying what was waited for, when it never is. */
   async function until(what: string, done: () => unknown, withinMs = 30 * 60_000) {
