@@ -3,7 +3,6 @@
  * of it goes to build/ and .serverless/; `node scripts/build.ts [--outdir DIR]` with a folder of its own
  * makes the bundles alone.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +14,7 @@ import { partsOf } from './budget.ts';
 import { addCodeCaches } from './code-cache.ts';
 import { osls } from './osls.ts';
 import { writeSbom } from './sbom.ts';
-import { inputsHash, stampPath } from './setup/stale.mjs';
+import { codeTime, inputsHash, stampPath } from './setup/stale.mjs';
 import { slimSdk } from './slim-sdk.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -55,7 +54,7 @@ async function bundle(directory: string): Promise<void> {
     alias: { '@aws-sdk/credential-provider-node': './scripts/credentials.ts' },
     plugins: [slimSdk],
     define: {
-      'process.env.SHOAL_BUILD': JSON.stringify(String(codeTime())),
+      'process.env.SHOAL_BUILD': JSON.stringify(String(codeTime(root) || Math.floor(Date.now() / 1000))),
       // Systems Manager refuses a command that is meant for another document.
       'process.env.SHOAL_DOCUMENT_SHA256': JSON.stringify(document.sha256),
     },
@@ -64,15 +63,4 @@ async function bundle(directory: string): Promise<void> {
   });
   writeFileSync(join(directory, 'parts.json'), JSON.stringify(partsOf(metafile)));
   addCodeCaches(functions.map((name) => join(directory, name)));
-}
-
-/**
- * When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle.
- * Where git can't say it, SOURCE_DATE_EPOCH does (https://reproducible-builds.org/specs/source-date-epoch/).
- */
-function codeTime(): number {
-  if (process.env.SOURCE_DATE_EPOCH) return Number(process.env.SOURCE_DATE_EPOCH);
-  const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
-  const committed = Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
-  return committed || Math.floor(Date.now() / 1000);
 }

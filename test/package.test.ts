@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isPackageStale } from '../scripts/setup/stale.mjs';
 import { documentText } from '../shared/host/document.ts';
 
@@ -27,6 +27,10 @@ describe('the package', () => {
 
   test('is made of what is there now (npm run package)', () => {
     expect(isPackageStale(root)).toBe(false);
+    // As after a commit: its time is in the bundles.
+    vi.stubEnv('SOURCE_DATE_EPOCH', '1');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(isPackageStale(root)).toBe(true);
   });
 
   test.each(functions)('keeps the bundle of %s under 450 KiB', (name) => {

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { codeTime } from '../scripts/setup/stale.mjs';
 
 const root = join(import.meta.dirname, '..');
 const functions = ['admit', 'drain', 'reconcile'];
@@ -21,6 +22,8 @@ const made = [
 
 test('another folder, user and clock make the same bundles, zips and list', { timeout: 120_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'shoal-elsewhere-'));
+  // The copy has no git to ask.
+  const SOURCE_DATE_EPOCH = String(codeTime(root));
   try {
     for (const part of parts) cpSync(join(root, part), join(directory, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
@@ -28,7 +31,7 @@ test('another folder, user and clock make the same bundles, zips and list', { ti
     const built = spawnSync(process.execPath, ['scripts/build.ts'], {
       cwd: directory,
       encoding: 'utf8',
-      env: { PATH: process.env.PATH, SOURCE_DATE_EPOCH: codeTime(), ...elsewhere },
+      env: { PATH: process.env.PATH, SOURCE_DATE_EPOCH, ...elsewhere },
     });
     expect(built.stderr).toBe('');
     expect(hashesIn(directory)).toEqual(hashesIn(root));
@@ -36,15 +39,6 @@ test('another folder, user and clock make the same bundles, zips and list', { ti
     rmSync(directory, { recursive: true });
   }
 });
-
-/** The copy has no git to ask when the code was written. */
-function codeTime(): string {
-  const bundle = readFileSync(join(root, 'build/admit/main.cjs'), 'utf8');
-  const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
-  const time = spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.trim();
-  expect(bundle).toContain(time);
-  return time;
-}
 
 function hashesIn(directory: string) {
   const hash = (file: string) =>

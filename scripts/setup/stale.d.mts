@@ -1,3 +1,4 @@
+export function codeTime(root: string): number;
 export function inputsHash(root: string): string;
 export function isPackageStale(root: string): boolean;
 export function stampPath(root: string): string;

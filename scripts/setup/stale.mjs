@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,9 +20,19 @@ const SOURCES = ['functions', 'infra', 'package-lock.json', 'serverless.yml', 's
 /** Inside the package's folder, which osls empties first: what another stage left there counts as stale. */
 const STAMP = '.serverless/inputs.sha256';
 
-/** The sha256 over names and contents of everything that the bundles and the package are made of. */
+/**
+ * When the code was written, in epoch seconds: its last commit, so that the same code makes the same bundle; 0 where
+ * git can't say it. SOURCE_DATE_EPOCH goes before (https://reproducible-builds.org/specs/source-date-epoch/).
+ */
+export function codeTime(root) {
+  if (process.env.SOURCE_DATE_EPOCH) return Number(process.env.SOURCE_DATE_EPOCH);
+  const args = ['log', '-1', '--format=%ct', '--', 'functions', 'shared', 'package-lock.json'];
+  return Number(spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout);
+}
+
+/** The sha256 over names, contents and time of everything that the bundles and the package are made of. */
 export function inputsHash(root) {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update(`${codeTime(root)}\0`);
   for (const name of SOURCES) {
     for (const file of filesBelow(root, name))
       hash.update(`${file}\0`).update(readFileSync(join(root, file)));
