@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/longest-first.ts';
 
+/** Puts another module in the place of one that all others share. */
+const mocked = 'test/scenarios/rollout-upgrade.slow.test.ts';
+
 export default defineConfig({
   test: {
     env: { POWERTOOLS_LOG_LEVEL: 'SILENT', POWERTOOLS_METRICS_DISABLED: 'true' },
@@ -26,12 +29,23 @@ export default defineConfig({
           name: 'hosts',
           // Slow ones need no hosts, and are too long for the fast tests' minute.
           include: ['test/**/*.{host,slow}.test.ts'],
-          exclude: ['test/broken/**'],
+          exclude: ['test/broken/**', mocked],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // After the others. Many wait for real hosts, so that two at a time would leave a processor idle.
           maxWorkers: 3,
           maxConcurrency: 2,
+          isolate: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'mocked',
+          include: [mocked],
+          testTimeout: 300_000,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

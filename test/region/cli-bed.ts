@@ -51,7 +51,7 @@ export const expectNothingLeft = () => nothingLeft(port);
 
 /** The region gets by with the package: nothing else of the project is in the folder. */
 export function createFolder(): void {
-  mkdirSync(join(folder, 'infra'));
+  mkdirSync(join(folder, 'infra'), { recursive: true });
   cpSync(join(project, '.serverless'), join(folder, '.serverless'), { recursive: true });
   cpSync(join(project, 'infra/fleet.yml'), join(folder, 'infra/fleet.yml'));
 }
