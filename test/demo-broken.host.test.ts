@@ -105,11 +105,13 @@ END`,
     says: /tunnels through the others open, .*; seen: .*closed after/,
     patienceMs: 100_000,
     breakIt(region) {
-      let isRejected = false;
+      let hasBegun = false;
       region.world.wire.fault = ({ operation, input }) => {
-        const rejects = operation === 'PutParameter' && String(input?.Value).includes('"rejected"');
-        if (rejects && !isRejected) void onHosts(region, killWorkers);
-        isRejected ||= rejects;
+        const begins = operation === 'SendCommand' && /"apply"/.test(JSON.stringify(input?.Parameters));
+        const canary = input?.InstanceIds as string[];
+        // Seconds before the canary is back, which is what the demo waits for. A host may end before its command does.
+        if (begins && !hasBegun) onHosts(region, killWorkers, canary).catch(() => {});
+        hasBegun ||= begins;
         return undefined;
       };
     },
@@ -253,9 +255,10 @@ function refuse({ world }: Region, refused: string): void {
     operation === refused ? new AwsError('AccessDenied', 'broken by the test', 403) : undefined;
 }
 
-/** Runs a script on every host, and waits until Squid has taken notice. */
-async function onHosts({ world, network }: Region, script: string): Promise<void> {
+/** Runs a script on every host but these, and waits until Squid has taken notice. */
+async function onHosts({ world, network }: Region, script: string, but: string[] = []): Promise<void> {
   for (const { instanceId } of world.instances.all()) {
+    if (but.includes(instanceId)) continue;
     const [program = '', ...words] = enterHost(network.directory, instanceId);
     await promisify(execFile)(program, [...words, 'sh', '-ec', `${script}; sleep 0.5`]);
   }
