@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/longest-first.ts';
 
-/** Puts another module in the place of one that all others share. */
+/** Puts a module of its own in the place of one of Shoal's, which other files of its worker would get too. */
 const mocked = 'test/scenarios/rollout-upgrade.slow.test.ts';
 
 export default defineConfig({
@@ -35,6 +35,7 @@ export default defineConfig({
           // After the others. Many wait for real hosts, so that two at a time would leave a processor idle.
           maxWorkers: 3,
           maxConcurrency: 2,
+          // As above, but for the one that must not share.
           isolate: false,
           sequence: { groupOrder: 1 },
         },

@@ -27,7 +27,9 @@ describe('the package', () => {
 
   test('is made of what is there now (npm run package)', () => {
     expect(isPackageStale(root)).toBe(false);
-    // As after a commit: its time is in the bundles.
+  });
+
+  test('is stale after a commit of the code, whose time is in the bundles', () => {
     vi.stubEnv('SOURCE_DATE_EPOCH', '1');
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(isPackageStale(root)).toBe(true);

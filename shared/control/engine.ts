@@ -66,6 +66,7 @@ export function createEngine(
       launchBudgetMs: limits.launchBudgetSeconds * 1000,
       outOfReachMs: limits.outOfReachSeconds * 1000,
       stormInstances: limits.stormInstances,
+      commandInstances: limits.commandInstancesMax,
     },
     build: Number(process.env.SHOAL_BUILD ?? 0),
     functionName: environment.AWS_LAMBDA_FUNCTION_NAME ?? '',

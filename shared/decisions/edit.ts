@@ -114,17 +114,16 @@ function isAnothers({ scope, desired, now, timing }: Observed): boolean {
   return typeof desired.edited === 'string' && scope.edited !== desired.edited;
 }
 
-/** What one command reaches. */
-const smallFleet = 50;
-
 /**
  * While an edit rests, the hosts can say what they run, and the first wave goes out at once. Edits may follow each other
  * closely, so only where one command reaches all.
  */
 function asksEarly(observed: Observed): boolean {
-  const { scope, desired, instances } = observed;
+  const { scope, desired, instances, timing } = observed;
   if (scope.kind !== 'fleet' || scope.edited === undefined || isPaused(observed)) return false;
-  return scope.edited === desired.edited && instances.filter(isReachableMember).length <= smallFleet;
+  return (
+    scope.edited === desired.edited && instances.filter(isReachableMember).length <= timing.commandInstances
+  );
 }
 
 /** Half an edit is never taken up: parameters rest for a moment before they count. */

@@ -144,6 +144,8 @@ export interface Timing {
   /** A host that can't be reached for so long holds no rollout up. */
   outOfReachMs: number;
   stormInstances: number;
+  /** What one command reaches. */
+  commandInstances: number;
 }
 
 /** Where an event says to look. */

@@ -21,6 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => region.close());
 
+// Its stacks cost money and need credentials: somebody starts it, with `REMOTE=1 npm run test:account`.
 test.skip('a real account does what the local region does (needs REMOTE=1 and an account)', () => {});
 
 test('a run passes, touches nothing that it did not make, and leaves nothing', async () => {

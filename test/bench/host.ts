@@ -21,13 +21,15 @@ until [[ $first && $second ]]; do
   if [[ $answer == *"$3-w2"* ]]; then second=1; fi
 done`;
 
+const authorities = '/etc/ssl/certs/ca-certificates.crt';
+
 /** The host script against the same by hand, in turns, on one real host, both as the agent would start them. */
 export async function host(): Promise<Figure[]> {
   const bed = await openBed();
   try {
     const machine = await launchServing(bed, files.a, async (it) => {
       // Squid reads as many authorities as on a machine of its own then, at each start.
-      await it.shell('umount /etc/ssl/certs/ca-certificates.crt');
+      await it.shell(`! mountpoint -q ${authorities} || umount ${authorities}`);
       await it.shell(`cat >/tmp/by-hand <<'END'\n${byHand}\nEND`);
       for (const [name, { file }] of Object.entries(files))
         await it.shell(`cat >/tmp/${name} <<'END'\n${file}END`);

@@ -117,6 +117,7 @@ export function world(instances: Instance[], change: Partial<Observed> = {}): Ob
       launchBudgetMs: 2_400_000,
       outOfReachMs: 600_000,
       stormInstances: 3,
+      commandInstances: 50,
     },
     build: 1_000,
     instances,

@@ -49,7 +49,7 @@ export const leftOvers = () => leftOversOf(port);
 
 export const expectNothingLeft = () => nothingLeft(port);
 
-/** The region gets by with the package: nothing else of the project is in the folder. */
+/** The region gets by with the package: nothing else of the project is in the folder. Each test file makes it anew. */
 export function createFolder(): void {
   mkdirSync(join(folder, 'infra'), { recursive: true });
   cpSync(join(project, '.serverless'), join(folder, '.serverless'), { recursive: true });

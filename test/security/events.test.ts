@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { admit } from '../../functions/admit.ts';
 import { drain } from '../../functions/drain.ts';
 import { reconcile } from '../../functions/reconcile.ts';
-import { requestHandler } from '../../region/http.ts';
 import { invoker } from '../../shared/aws/functions.ts';
 import { createEngine } from '../../shared/control/engine.ts';
 import { logger } from '../../shared/runtime/log.ts';
 import { type Virtual, virtualRegion } from '../scenarios/virtual-region.ts';
+import { wireClient } from '../wire-client.ts';
 import { hostile, obeyed } from './hostile.ts';
 
 /** What somebody who may send events or tag groups can and can't bring about. The real handlers and the real log. */
@@ -42,12 +42,7 @@ const isMine = ({ identity }: { identity: string }) => identity.endsWith(session
 async function send(name: 'admit' | 'drain' | 'reconcile', event: unknown): Promise<unknown> {
   const engine = createEngine(
     { AWS_LAMBDA_FUNCTION_NAME: 'shoal-reconcile', SHOAL_POLL_SECONDS: '0.1' },
-    {
-      requestHandler: requestHandler(region.world.wire) as never,
-      region: 'ap-northeast-1',
-      credentials: { accessKeyId: `${name}-key`, secretAccessKey: 'x' },
-      invoker,
-    },
+    { ...wireClient(region.world.wire, `${name}-key`), invoker },
   );
   const handler = { admit, drain, reconcile }[name](engine) as (
     event: unknown,
