@@ -7,6 +7,7 @@ const mocked = 'test/scenarios/rollout-upgrade.slow.test.ts';
 export default defineConfig({
   test: {
     env: { POWERTOOLS_LOG_LEVEL: 'SILENT', POWERTOOLS_METRICS_DISABLED: 'true' },
+    globalSetup: './test/aws-cli/setup.ts',
     reporters: ['default', './test/closing-line.ts'],
     sequence: { sequencer: LongestFirst },
     projects: [
@@ -17,9 +18,19 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{host,slow}.test.ts', 'test/broken/**'],
           testTimeout: 20_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           // Modules are loaded once a worker and not once a file, which is a quarter of the time.
           isolate: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'mocked',
+          include: [mocked],
+          testTimeout: 300_000,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
@@ -37,17 +48,7 @@ export default defineConfig({
           maxConcurrency: 2,
           // As above, but for the one that must not share.
           isolate: false,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'mocked',
-          include: [mocked],
-          testTimeout: 300_000,
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
     ],

@@ -110,14 +110,14 @@ export function createWorld(options: WorldOptions): World {
   };
 }
 
+// Every call has an id, and a number is slowly made to text.
+const bytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function createIds(random: () => number): Ids {
-  const eight = () =>
-    Math.floor(random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0');
-  const hex = (digits: number) =>
-    Array.from({ length: Math.ceil(digits / 8) }, eight)
-      .join('')
-      .slice(0, digits);
+  const hex = (digits: number) => {
+    let text = '';
+    while (text.length < digits) text += bytes[Math.floor(random() * 256)];
+    return text.slice(0, digits);
+  };
   return { hex, uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}` };
 }

@@ -118,7 +118,7 @@ async function paste(text: string, variables: Record<string, string>): Promise<s
 test('a farm is taken over, given back and replaced without a lost request', async () => {
   const { balancer, group, listener, targets } = await startFarm();
   const clients = { fresh: 4, connect: 2, 'keep-alive': 4, tunnel: 0 };
-  const pauseMs = { fresh: 20, connect: 40, 'keep-alive': 40, tunnel: 100 };
+  const pauseMs = { fresh: 60, connect: 100, 'keep-alive': 100, tunnel: 200 };
   const flood = await startFlood(region, { clients, visitors: 6, pauseMs }, defaultClientAddress, port);
   const network = { FleetName: 'adopted', VpcId: 'vpc-region' };
   const adopted = deploy('adopt', 'adopt.yml', {

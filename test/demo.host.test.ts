@@ -46,7 +46,9 @@ describe.concurrent('the demo', () => {
     const port = nextPort++;
     const { signal } = new AbortController();
     const [output, text] = collect();
-    expect(await demo({ port, keep: true, signal, output, story: story.slice(0, 2) })).toBe(0);
+    expect(await demo({ port, keep: true, simulated: true, signal, output, story: story.slice(0, 2) })).toBe(
+      0,
+    );
     expect(text()).toContain(`npm run region -- down --port ${port}`);
     const region = (...words: string[]) =>
       promisify(execFile)(process.execPath, ['region/cli.ts', ...words], { cwd: project });

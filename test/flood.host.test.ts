@@ -19,7 +19,7 @@ import {
   type Kind,
 } from './bench/flood-plan.ts';
 
-const pauseMs = { fresh: 20, connect: 40, 'keep-alive': 40, tunnel: 100 };
+const pauseMs = { fresh: 60, connect: 100, 'keep-alive': 100, tunnel: 200 };
 
 test('no client that stays notices two rollouts, a scale-out and a scale-in', async () => {
   const clients: FloodClients = {

@@ -173,8 +173,10 @@ describe.skipIf(!network)('a fleet (needs VPC_ID and SUBNET_IDS)', () => {
   test('scaling in drains what leaves, and the others go on', async () => {
     const before = ids(await status());
     await resize(2);
-    const leaving = await until(({ instances }) => instances.some(({ target }) => target === 'draining'));
-    expect(ids(leaving)).toHaveLength(2);
+    // Lifecycle and target are asked for one after the other.
+    await until(
+      (report) => ids(report).length === 2 && report.instances.some(({ target }) => target === 'draining'),
+    );
     const after = await until((report) => report.instances.length === 2 && isWell(2)(report));
     expect(before).toEqual(expect.arrayContaining(ids(after)));
   });

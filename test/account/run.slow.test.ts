@@ -99,10 +99,11 @@ test('a run without AWS_REGION is where the profile is, all of it', async () => 
 
 function start(variables: Record<string, string | undefined>, ...words: string[]) {
   const endpoint = `http://127.0.0.1:${region.port}`;
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
   const child: ChildProcess = spawn(process.execPath, [join(import.meta.dirname, 'run.ts'), ...words], {
     env: {
-      ...{ PATH: process.env.PATH, HOME: '/nonexistent', NO_COLOR: '1' },
+      ...{ PATH, NODE_COMPILE_CACHE, HOME: '/nonexistent', NO_COLOR: '1' },
       ...{ ...credentials, AWS_REGION: 'ap-northeast-1', AWS_ENDPOINT_URL: endpoint, ...variables },
     },
   });

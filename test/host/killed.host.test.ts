@@ -184,10 +184,9 @@ END
 chmod 755 ${stub}`);
   const result = await host.run({ mode: 'apply', file: encodeConfig(file), sha256, intent, probeUrl });
   expect(result).toMatchObject({ exitCode: 137, stdout: '' });
-  // The point was reached, and nothing of the run goes on.
-  expect(await host.shell(`ls ${stub} 2>&1 || true; pgrep -f [/]run/shoal-region/ || true`)).toMatch(
-    /^ls: .*No such file.*$/,
-  );
+  // The point was reached, and nothing of the run goes on. What is killed takes a moment to be gone.
+  const look = () => host.shell(`ls ${stub} 2>&1 || true; pgrep -f [/]run/shoal-region/ || true`);
+  await vi.waitFor(async () => expect(await look()).toMatch(/^ls: .*No such file.*$/), { interval: 100 });
 }
 
 /** A trial that has been told to end takes a moment for it. */

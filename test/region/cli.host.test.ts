@@ -169,7 +169,8 @@ describe('a region in the background', () => {
     expect(JSON.parse(await stack())).toEqual(['UPDATE_COMPLETE', ['5']]);
     expect(await region('speed', 'slow')).toMatchObject({ code: 1 });
     // The Squid that was killed before is found and started again.
-    await expect.poll(async () => (await region('status')).code, { timeout: 90_000 }).toBe(0);
+    const isWell = async () => (await region('status')).code;
+    await expect.poll(isWell, { timeout: 90_000, interval: 1_000 }).toBe(0);
   });
 
   test('refuses to be started twice', async () => {
