@@ -10,6 +10,8 @@ export default defineConfig({
     globalSetup: './test/aws-cli/setup.ts',
     reporters: ['default', './test/closing-line.ts'],
     sequence: { sequencer: LongestFirst },
+    // On two processors: many wait for real hosts and processes.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,
@@ -18,10 +20,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{host,slow}.test.ts', 'test/broken/**'],
           testTimeout: 20_000,
-          maxWorkers: 3,
           // Modules are loaded once a worker and not once a file, which is a quarter of the time.
           isolate: false,
-          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -30,8 +30,6 @@ export default defineConfig({
           name: 'mocked',
           include: [mocked],
           testTimeout: 300_000,
-          maxWorkers: 3,
-          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -43,12 +41,9 @@ export default defineConfig({
           exclude: ['test/broken/**', mocked],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // After the others. Many wait for real hosts, so that two at a time would leave a processor idle.
-          maxWorkers: 3,
           maxConcurrency: 2,
           // As above, but for the one that must not share.
           isolate: false,
-          sequence: { groupOrder: 0 },
         },
       },
     ],

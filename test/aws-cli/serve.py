@@ -65,7 +65,7 @@ loader = driver.session.get_component("data_loader")
 for service in "autoscaling cloudformation elbv2 s3 ssm".split():
     driver.session.get_service_model(service)
     loader.load_service_model(service, "endpoint-rule-set-1")
-for data in ("endpoints", "partitions", "_retry"):
+for data in ("endpoints", "partitions"):
     loader.load_data(data)
 print("ready", flush=True)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -11,11 +11,10 @@ export default async function serveAwsCli(): Promise<() => Promise<void>> {
     env: { ...process.env, HOME: '/nonexistent' },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
-  const ended = Promise.race([once(server, 'exit'), once(server, 'error')]);
-  const isServed = await Promise.race([
-    once(server.stdout, 'data').then(() => true),
-    ended.then(() => false),
-  ]);
+  const ended = new Promise<false>((resolve) => {
+    for (const event of ['exit', 'error']) server.once(event, () => resolve(false));
+  });
+  const isServed = await Promise.race([once(server.stdout, 'data').then(() => true), ended]);
   if (isServed) process.env.PATH = `${folder}:${process.env.PATH}`;
   return async () => {
     server.stdin.end();
