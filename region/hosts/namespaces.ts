@@ -50,6 +50,12 @@ export function createNamespaceHosts(network: Network): Hosts {
 
 /** Only the first process outlives it; what lies in memory goes, but for the folders that a boot makes. */
 const stopScript = `kill -KILL -1
+  # What is killed takes a moment to be gone, and its port with it.
+  for tries in $(seq 500); do
+    set -- /proc/[0-9]*
+    [ $# -le 2 ] && break
+    sleep 0.02
+  done
   find /run /tmp /dev/shm -mindepth 1 -delete
   mkdir -p /run/lock /run/shoal-region`;
 
