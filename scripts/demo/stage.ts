@@ -70,7 +70,7 @@ export function prove(expected: string, met: boolean, seen: string): void {
   if (!met) throw new NotProven(expected, seen);
 }
 
-const pollMs = 100;
+const pollMs = 150;
 
 export function createStage(setting: Setting): Stage {
   const { screen, port, overview, signal } = setting;

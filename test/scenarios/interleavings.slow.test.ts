@@ -6,7 +6,7 @@ import { events, type SmallRegion, type Snapshot, smallRegion } from './small-re
 /**
  * Two runs in one fleet, switched at every pair of their calls of AWS: the first until its i-th call, the second
  * until its j-th, then the first to its end, then the second to its end. All schedules of all pairs, some nine
- * thousand, take minutes: `npm test` takes every seventeenth.
+ * thousand, take minutes: `npm test` takes every seventeenth of every second call's.
  */
 
 const former = '10.0.0.0/8';
@@ -63,7 +63,7 @@ test.each(Object.entries(pairs))(
   async (_, pair) => {
     const step = whole ? 1 : 17;
     let schedules = 0;
-    for (let i = 1; i === 1 || callsOf(0) >= i - 1; i++)
+    for (let i = 1; i === 1 || callsOf(0) >= i - 1; i += whole ? 1 : 2)
       for (let j = 1 + ((i * 7) % step); ; j += step) {
         const found = await schedule(pair, i, j);
         schedules++;
@@ -71,7 +71,7 @@ test.each(Object.entries(pairs))(
         if (callsOf(1) < j) break;
       }
     // A run has some thirty calls at least.
-    expect(schedules).toBeGreaterThan(20);
+    expect(schedules).toBeGreaterThan(whole ? 20 : 10);
   },
 );
 
