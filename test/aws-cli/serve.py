@@ -6,6 +6,7 @@ nobody's.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -40,6 +41,9 @@ def answer(caller):
     for name, space in zip(("mnt", "net"), files[3:]):
         if os.fstat(space).st_ino != os.stat(f"/proc/self/ns/{name}").st_ino and ctypes.CDLL(None).setns(space, 0):
             return
+    # It ends with its caller: a connection that is closed raises SIGIO, and nobody handles that.
+    fcntl.fcntl(caller, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(caller, fcntl.F_SETFL, fcntl.fcntl(caller, fcntl.F_GETFL) | os.O_ASYNC)
     os.chdir(call["folder"])
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
@@ -48,10 +52,10 @@ def answer(caller):
     try:
         code = driver.main(call["words"])
     except SystemExit as end:
-        code = end.code or 0
+        code = end.code
     sys.stdout.flush()
     sys.stderr.flush()
-    caller.send(bytes([code]))
+    caller.send(bytes([code or 0]))
 
 
 folder = sys.argv[1]

@@ -186,7 +186,10 @@ chmod 755 ${stub}`);
   expect(result).toMatchObject({ exitCode: 137, stdout: '' });
   // The point was reached, and nothing of the run goes on. What is killed takes a moment to be gone.
   const look = () => host.shell(`ls ${stub} 2>&1 || true; pgrep -f [/]run/shoal-region/ || true`);
-  await vi.waitFor(async () => expect(await look()).toMatch(/^ls: .*No such file.*$/), { interval: 100 });
+  await vi.waitFor(async () => expect(await look()).toMatch(/^ls: .*No such file.*$/), {
+    timeout: 10_000,
+    interval: 100,
+  });
 }
 
 /** A trial that has been told to end takes a moment for it. */
