@@ -100,6 +100,7 @@ END`,
   },
   {
     step: 'canary',
+    sampled: true,
     world: 'the other hosts suffer from it too',
     says: /tunnels through the others open, .*; seen: .*closed after/,
     patienceMs: 100_000,
