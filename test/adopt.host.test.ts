@@ -11,6 +11,7 @@ import { zones } from '../region/service.ts';
 import { readTemplate } from '../region/template.ts';
 import { total } from './bench/flood.ts';
 import { startFlood, until } from './bench/flood-fleet.ts';
+import { calmPauseMs } from './bench/flood-plan.ts';
 import { call, clientPorts, scaleTo } from './bench/flood-region.ts';
 
 /** The port that the farm's clients know; the region's own fleet has the usual one. */
@@ -118,8 +119,8 @@ async function paste(text: string, variables: Record<string, string>): Promise<s
 test('a farm is taken over, given back and replaced without a lost request', async () => {
   const { balancer, group, listener, targets } = await startFarm();
   const clients = { fresh: 4, connect: 2, 'keep-alive': 4, tunnel: 0 };
-  const pauseMs = { fresh: 60, connect: 100, 'keep-alive': 100, tunnel: 200 };
-  const flood = await startFlood(region, { clients, visitors: 6, pauseMs }, defaultClientAddress, port);
+  const plan = { clients, visitors: 6, pauseMs: calmPauseMs };
+  const flood = await startFlood(region, plan, defaultClientAddress, port);
   const network = { FleetName: 'adopted', VpcId: 'vpc-region' };
   const adopted = deploy('adopt', 'adopt.yml', {
     ...network,

@@ -46,9 +46,8 @@ describe.concurrent('the demo', () => {
     const port = nextPort++;
     const { signal } = new AbortController();
     const [output, text] = collect();
-    expect(await demo({ port, keep: true, simulated: true, signal, output, story: story.slice(0, 2) })).toBe(
-      0,
-    );
+    const arrived = story.slice(0, 2);
+    expect(await demo({ port, keep: true, simulated: true, signal, output, story: arrived })).toBe(0);
     expect(text()).toContain(`npm run region -- down --port ${port}`);
     const region = (...words: string[]) =>
       promisify(execFile)(process.execPath, ['region/cli.ts', ...words], { cwd: project });

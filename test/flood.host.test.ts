@@ -12,6 +12,7 @@ import { floodTable, total } from './bench/flood.ts';
 import { failures } from './bench/flood-connection.ts';
 import { floodFleet } from './bench/flood-fleet.ts';
 import {
+  calmPauseMs,
   type FloodClients,
   type FloodCounts,
   type FloodPlan,
@@ -19,13 +20,11 @@ import {
   type Kind,
 } from './bench/flood-plan.ts';
 
-const pauseMs = { fresh: 60, connect: 100, 'keep-alive': 100, tunnel: 200 };
-
 test('no client that stays notices two rollouts, a scale-out and a scale-in', async () => {
   const clients: FloodClients = {
     clients: { fresh: 4, connect: 2, 'keep-alive': 4, tunnel: 6 },
     visitors: 3,
-    pauseMs,
+    pauseMs: calmPauseMs,
   };
   const result = await floodFleet({ port: 4615, rollouts: 2, capacity: 4, clients });
   const { counts } = result;
@@ -168,7 +167,12 @@ describe('the flood counts', () => {
   async function flood(kind: Kind, port: number, enough = sees(kind)): Promise<FloodCounts> {
     const none = { fresh: 0, connect: 0, 'keep-alive': 0, tunnel: 0 };
     const proxied = { proxy: { host: '127.0.0.1', port }, s3: s3Name };
-    const plan: FloodPlan = { ...proxied, clients: { ...none, [kind]: 2 }, visitors: 0, pauseMs };
+    const plan: FloodPlan = {
+      ...proxied,
+      clients: { ...none, [kind]: 2 },
+      visitors: 0,
+      pauseMs: calmPauseMs,
+    };
     const child = fork(join(import.meta.dirname, 'bench/flood-client.ts'), [JSON.stringify(plan)], {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem') },
       execArgv: [],

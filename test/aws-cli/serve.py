@@ -2,7 +2,7 @@
 The AWS CLI, loaded once for many calls: that takes it half a second, and the rest of a call a tenth. Makes a program
 `aws` in the folder that is given, and serves it until standard input ends. Each call is a fork of this process, in the
 caller's folder, network and mounts, with its variables and its standard files; a configuration in a home folder is
-nobody's.
+nobody's. test/region/aws-cli.py is for the rows of the contract: one after another in one process, without a fork.
 """
 
 import ctypes

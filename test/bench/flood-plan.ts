@@ -43,6 +43,9 @@ export interface FloodCounts {
   examples: string[];
 }
 
+/** How long clients of the floods in `npm test` pause, which share two processors with other tests. */
+export const calmPauseMs = { fresh: 60, connect: 100, 'keep-alive': 100, tunnel: 200 };
+
 export type ToFlood = { leave: number[] } | 'visit' | 'stop';
 
 export function newCount(): Count {
